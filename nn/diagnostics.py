@@ -123,7 +123,7 @@ class Diagnosis:
         self.records: list[list[LayerRecord]] = []
         self._before = self._weights()
         self._facts = UNKNOWN
-        if not self.model.buffers():  # otherwise a BatchNorm has not learned its statistics yet
+        if not self.model.buffers():  # a BatchNorm has not learned its statistics yet
             self._facts = Facts(loss=inf)
             with suppress(ArithmeticError):
                 self._facts = Facts(*self._measured(self.sample))
@@ -199,7 +199,7 @@ class Diagnosis:
 
 
 def _is_flat(a: Value, word: str, share: float) -> bool:
-    """Return whether a flat part of g is called ``word``, and g′ is at most this share of g′(0)."""
+    """Return whether the flat part of g is called ``word``, and g′ is at most this fraction of g′(0)."""
     g = a.operation
     return bool(g and g.flat == word and abs(a.local_derivatives[0]) <= share * g.rule(floats, 0.0)[1][0])
 
@@ -373,7 +373,7 @@ def _off(layers: Layers, facts: Facts) -> str:
     if not off:
         return "no unit is dead"
     what = ", ".join(f"{n} of {layer.units} relus of layer {layer.layer}" for layer, n in off.items())
-    return f"{what} {'is' if [*off.values()] == [1] else 'are'} off for each of {facts.examples} training examples"
+    return f"{what} {'is' if [*off.values()] == [1] else 'are'} off for all {facts.examples} training examples"
 
 
 def _is_stuck(layers: Layers, saturated: float) -> bool:

@@ -267,8 +267,9 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """w ← w − η m̂ / (√v̂ + ε), where m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), with running means m of g and v of g².
+    """w ← w − η m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ).
 
+    m, v           running means of the gradient g and of g²: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²
     weight_decay   adds weight_decay · w to the gradient
 
     Source: Kingma & Ba 2015, Algorithm 1.

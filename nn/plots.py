@@ -113,7 +113,7 @@ def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str 
 
 
 def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
-    """Plot ``nn.confusion_matrix``, for a Split that of its test data. Raises ValueError for a regression."""
+    """Plot ``nn.confusion_matrix``, using the test data of a Split. Raises ValueError for a regression."""
     task, parts = _task(CLASSIFICATION, model, data)
     role, part = parts[-1]
     ax, counts = _axes(ax), confusion_matrix(model, part)
@@ -259,7 +259,7 @@ def ground(
 def dots(
     groups: Mapping[Any, Sequence[float]], xlabel: str, ylabel: str, level: float | None = None, token: str = "grad"
 ) -> Any:
-    """Plot the numbers of each group as dots in a row; the size of a dot is the number of equal numbers."""
+    """Plot the numbers of each group as dots in a row, with a larger dot for several equal numbers."""
     ax = _axes(None, 6.4, 3.2)
     for row, numbers in enumerate(groups.values()):
         for x in set(numbers):

@@ -1,8 +1,9 @@
 """Preprocesses inputs: centring, scaling, PCA, whitening and one-hot coding, fitted on the training data only.
 
-∂L/∂w is δ times an input: if all inputs are positive, all derivatives of a unit have the same sign, and if one input
-is a thousand times larger than another, so are its derivatives. Preprocessing takes place before the first node is
-created, so this module does not use Values. It accepts lists or NumPy arrays of rows and returns lists of floats.
+∂L/∂w is δ times an input: if all inputs are positive, the derivatives of a unit have the same sign for all weights,
+and if one input is a thousand times larger than another, so is its derivative. Preprocessing takes
+place before any node is created, so this module does not use Values. It accepts rows as lists or NumPy arrays, and
+returns lists of floats.
 """
 
 from abc import ABC, abstractmethod

@@ -258,7 +258,7 @@ def test_an_optimiser_of_other_parameters_is_refused():
     w, v = Value(1.0), Value(2.0)
     program = record(w * v)
     with (
-        pytest.raises(ValueError, match="recorded ones in the same order"),
+        pytest.raises(ValueError, match="recorded ones, in the same order"),
         training_on(program, SGD([v, w], 0.1)) as step,
     ):
         step()
