@@ -84,12 +84,7 @@ def back_propagate(
 
 
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
-    """Compute zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; return z and a.
-
-    g   None, followed by a ``Activation`` per layer
-
-    Raises ValueError for shapes that do not fit.
-    """
+    """Return zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L. Raises ValueError for shapes that do not fit."""
     if len(W) != len(b):
         raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: their numbers must be equal")
     z, a = [None], [np.asarray(x, float)]

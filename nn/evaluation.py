@@ -255,16 +255,13 @@ def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
 
 @checks_keywords
 def rmse(model: Module, data: Dataset, loss: Loss | None = None) -> float:
-    """Return √(1/n Σ (y − a)²) in the units of the target, in evaluation mode.
-
-    Raises ValueError for a classification.
-    """
+    """Return √(1/n Σ (y − a)²) in the units of the target. Raises ValueError for a classification."""
     return _measured(model, data, loss, REGRESSION).rmse
 
 
 @checks_keywords
 def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
-    """Return R² = 1 − Σ (y − a)² / Σ (y − ȳ)², in evaluation mode. Raises ValueError for a classification."""
+    """Return R² = 1 − Σ (y − a)² / Σ (y − ȳ)². Raises ValueError for a classification."""
     return _measured(model, data, loss, REGRESSION).r2
 
 

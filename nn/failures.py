@@ -71,10 +71,7 @@ def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> Ar
 
 
 def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
-    """Return, for instance, ``example 17 of the training data, …``.
-
-    It names the examples that the node's operands depend on: those of non-finite operands if there are any.
-    """
+    """Name the examples that the node depends on, or only those that its non-finite operands depend on."""
     example = {x_k: place + 1 for x, place in zip(X, places) for x_k in x}
     for ends in ([x for x in node.parents if not isfinite(x.data)], [node]):
         found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})

@@ -146,10 +146,7 @@ def hinge(score: Output, y: Any) -> Value:
 def mean_loss(
     loss: Loss, outputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any] | None = None
 ) -> Value:
-    """Return the loss of a mini-batch, 1/m Σ w L over its m examples, where the weight w defaults to 1.
-
-    Raises ValueError if there are no outputs, or not as many targets.
-    """
+    """Return 1/m Σ w L over m ≥ 1 examples, with weights w = 1 by default. Raises ValueError for unequal lengths."""
     m = len(outputs)
     if m != len(targets) or not m:
         raise ValueError(f"a loss of {m} outputs and {len(targets)} targets: it needs one target per output")

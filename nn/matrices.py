@@ -214,10 +214,7 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
 
 
 def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
-    """Return the largest difference between a matrix and the grad of its nodes.
-
-    terms    the sums of the absolute values that were added; 1e-12 of them counts as rounding
-    """
+    """Return the largest difference of a matrix from the grad of its nodes; 1e-12 of ``terms`` counts as rounding."""
     scalars = _grad(nodes) + 0.0  # −0.0 marks a z that no backward pass has reached
     same = (matrix == scalars) | (np.isnan(matrix) & np.isnan(scalars))
     sizes = np.where(same, 0.0, np.nan_to_num(np.abs(matrix - scalars), nan=np.inf, posinf=np.inf))

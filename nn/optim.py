@@ -355,10 +355,7 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
 
 
 def shortening(norm: float, largest: float) -> float:
-    """Return the factor by which ``clip_norm`` scales a gradient of this norm.
-
-    Raises DomainError if the norm is not finite.
-    """
+    """Return the factor by which ``clip_norm`` scales a gradient. Raises DomainError if its norm is not finite."""
     if not isfinite(norm):
         raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot fix: {FIND_IT}")
     return largest / norm if norm > largest else 1.0

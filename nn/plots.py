@@ -28,10 +28,7 @@ SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # lightness of the 1st, 2nd, … line: 0 i
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
-    """Plot the training and validation losses by epoch, with a diamond at the lowest validation loss.
-
-    Raises ValueError if there are no records.
-    """
+    """Plot the losses by epoch, with a diamond at the lowest validation loss. Raises ValueError without records."""
     records = records.records if isinstance(records, Training) else records
     if not records:
         raise ValueError("there are no records to plot: train first")
@@ -100,10 +97,7 @@ def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y")
 
 
 def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
-    """Plot the residuals of a regression, true − predicted, against its predictions. See ``fit`` for the parameters.
-
-    Raises ValueError for a classification.
-    """
+    """Plot the residuals of a regression, true − predicted, against its predictions; see also ``fit``."""
     task, parts = _task(REGRESSION, model, data)
     ax = _axes(ax)
     for k, name, role, _, true, predicted in _pairs(task, model, parts, target):

@@ -101,8 +101,8 @@ class _Arrays:
         program, optimizer = program or self.program, self.optimizer
         if program is not self.latest and program.parameters != optimizer.parameters:
             raise ValueError(
-                f"the optimiser's {len(optimizer.parameters)} parameters must be the {len(program.parameters)} recorded "
-                "ones, in the same order: record with parameters=optimizer.parameters"
+                f"the optimiser's {len(optimizer.parameters)} parameters must be the {len(program.parameters)} "
+                "recorded ones, in the same order: record with parameters=optimizer.parameters"
             )
         program.take(feeds)
         program.read_others()

@@ -200,10 +200,7 @@ class Training(SuggestsNames):
                     raise ValueError(f"{path} is frozen, and the optimiser would update its parameters: {remedy}")
 
     def _scaled_weights(self) -> list[float] | None:
-        """Return the weights of the examples, scaled to the mean 1.
-
-        Raises ValueError if a weight is negative, if all are 0, or if there is not one per example.
-        """
+        """Return the weights of the examples, scaled to the mean 1. Raises ValueError if they are invalid."""
         if self.weights is None:
             return None
         n = len(self.training.y)
