@@ -41,7 +41,7 @@ HOSTILE = {  # what a student may write into the cell of an answer, and what the
         "import sys\n\n\ndef batch_norm(x, gamma, beta, epsilon):\n    print(x, file=sys.stderr)\n    return x",
         "Not yet",
     ),
-    "evaluate": ("evaluate = 'two'", "has the text"),
+    "evaluate": ("evaluate = 'two'", "contains the text"),
 }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_each_student_of_a_class_gets_a_file_with_the_numbers_of_the_name(tmp_pa
 
 def test_another_name_beside_the_old_text_is_said():
     course = Course("mara", text_of="ada")
-    assert "The text of this file has the numbers of ada, and the check expects those of mara." in repr(course)
+    assert "The text of this file has the numbers of ada, but the check expects mara's." in repr(course)
     right = EXERCISES["bias"].right(EXERCISES["bias"].problem("ada"))
     assert "the numbers of ada" in str(course.check("bias", right))
     assert "the numbers of" not in repr(Course("ada", text_of="ada")) + repr(Course("ada"))

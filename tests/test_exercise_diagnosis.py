@@ -79,7 +79,7 @@ XYZ: list[tuple[str, Any]] = [
     ("multiplied the paths", lambda r, s: [r * s * s * r * s * s, r * r * s * r * r * s]),
     ("forgot the upstream", lambda r, s: [1 + s, r + 1]),
     ("forgot the local", lambda r, s: [r * s * s + r * s, r * s + r * r * s]),
-    ("not there", lambda r, s: [2 * r * s * s + r * r * s, r * s * s + 2 * r * r * s]),
+    ("does not exist", lambda r, s: [2 * r * s * s + r * r * s, r * s * s + 2 * r * r * s]),
     ("other variable forgotten", lambda r, s: [2 * r, 2 * s]),
     ("without its square", lambda r, s: [2 * r * s, 2 * r * s]),
     ("exchanged", lambda r, s: [r * s * s + r * s * r, r * s * s + r * r * s]),
@@ -297,8 +297,8 @@ ORDER = [
     ("listed twice", twice),
     ("root missing", lambda root: topological(root)[:-1]),
     ("leaves missing", lambda root: [n for n in topological(root) if n.parents]),
-    ("leaves alone", lambda root: [n for n in topological(root) if not n.parents]),
-    ("root alone", lambda root: [root]),
+    ("only the leaves", lambda root: [n for n in topological(root) if not n.parents]),
+    ("only the root", lambda root: [root]),
     ("empty", lambda root: []),
     ("one level", lambda root: [*dict.fromkeys(root.parents), root]),
     ("numbers", lambda root: [n.data for n in topological(root)]),
@@ -314,7 +314,7 @@ GATES = [
     ("forgot σ′", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p]),
     ("σ for σ′", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * a]),
     ("h for a", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * h * (1 - h)]),
-    ("σ already", lambda x, y, z, w, h, g, q, p, a: [
+    ("σ′(a) for", lambda x, y, z, w, h, g, q, p, a: [
         g * a * z, g * a * q, 0, g * p * sigmoid(a) * (1 - sigmoid(a))]),
     ("1 at L", lambda x, y, z, w, h, g, q, p, a: [a * z, a * q, 0, p * a * (1 - a)]),
     ("forgot the upstream", lambda x, y, z, w, h, g, q, p, a: [1, q, 0, a * (1 - a)]),
@@ -329,7 +329,7 @@ BIAS = [
     ("forgot g′", lambda s: s.a - s.y),
     ("g for g′", lambda s: (s.a - s.y) * s.a),
     ("z for a in σ′", lambda s: (s.a - s.y) * s.z * (1 - s.z)),
-    ("σ already", lambda s: (s.a - s.y) * sigmoid(s.a) * (1 - sigmoid(s.a))),
+    ("σ′(a) for", lambda s: (s.a - s.y) * sigmoid(s.a) * (1 - sigmoid(s.a))),
     ("tanh", lambda s: (s.a - s.y) * (1 - s.a**2)),
     ("sign", lambda s: (s.y - s.a) * s.slope),
     ("twice", lambda s: 2 * (s.a - s.y) * s.slope),
@@ -340,7 +340,7 @@ BIAS = [
     ("z for a in the loss", lambda s: (s.z - s.y) * s.slope),
     ("forgot the target", lambda s: s.a * s.slope),
     ("sign of number 2", lambda s: abs(s.a - s.y) * s.slope),
-    ("half of the slope", lambda s: (s.a - s.y) * (1 - s.a)),
+    ("one factor of the slope", lambda s: (s.a - s.y) * (1 - s.a)),
     ("factor of 1/3", lambda s: (s.a - s.y) * s.slope / 3),
     ("sum", lambda s: [((s.a - s.y) * s.slope).sum()] * 3),
     ("exchanged", lambda s: ((s.a - s.y) * s.slope)[::-1]),
@@ -358,7 +358,7 @@ HIDDEN = [
     ("forgot g′", lambda s: s.W.T @ s.d),
     ("g for g′", lambda s: s.W.T @ s.d * s.a1),
     ("tanh", lambda s: s.W.T @ s.d * (1 - s.a1**2)),
-    ("σ already", lambda s: s.W.T @ s.d * sigmoid(s.a1) * (1 - sigmoid(s.a1))),
+    ("σ′(a) for", lambda s: s.W.T @ s.d * sigmoid(s.a1) * (1 - sigmoid(s.a1))),
     ("forgot the upstream", lambda s: s.W.sum(0) * s.slope1),
     ("forgot W", lambda s: s.d.sum() * s.slope1),
     ("last term only", lambda s: s.d[2] * s.W[2] * s.slope1),
@@ -374,7 +374,7 @@ HIDDEN = [
     ("unit j", lambda s: s.W.T @ (s.d * s.slope1)),
     ("units 1 and 2", lambda s: (s.W.T @ s.d * s.slope1)[[0, 2, 1]]),
     ("units 2 and 3", lambda s: (s.W.T @ s.d * s.slope1)[[1, 0, 2]]),
-    ("half of the slope", lambda s: s.W.T @ s.d * (1 - s.a1)),
+    ("one factor of the slope", lambda s: s.W.T @ s.d * (1 - s.a1)),
     ("sign of number 1", lambda s: s.W.T @ s.d * s.slope1 * [-1, 1, 1]),
     ("forgot g′ and the sign", lambda s: -s.W.T @ s.d),
     ("opposite", lambda s: s.W.T @ s.d[::-1] * s.slope1),
@@ -414,7 +414,7 @@ def hot(z, label):
 
 SOFTMAX = [
     ("the sign", lambda z, label: hot(z, label) - softmax(z)),
-    ("softmax alone", lambda z, label: softmax(z)),
+    ("only softmax", lambda z, label: softmax(z)),
     ("unit by unit", lambda z, label: (softmax(z) - hot(z, label)) * softmax(z) * (1 - softmax(z))),
     ("−1 everywhere", lambda z, label: softmax(z) - 1),
     ("nothing but the label", lambda z, label: (softmax(z) - 1) * hot(z, label)),
@@ -431,7 +431,7 @@ SOFTMAX = [
     ("number subtracted", lambda z, label: softmax(z) - label),
     ("+1 for −1", lambda z, label: softmax(z) + hot(z, label)),
     ("largest logit", lambda z, label: softmax(z) - hot(z, int(np.argmax(z)))),
-    ("softmax alone and the sign|sign", lambda z, label: -softmax(z)),
+    ("only softmax and the sign|sign", lambda z, label: -softmax(z)),
     ("divided by the largest", lambda z, label: np.exp(np.array(z) - max(z)) - hot(z, label)),
 ]
 TABLE = [
@@ -621,16 +621,16 @@ MORE = [  # exercise, its name for the slip, the answer from the right one and t
     ("cross_entropy", "σ twice", lambda right, p: sigmoid(sigmoid(p["z"])) - p["y"]),
     ("cross_entropy", "times z", lambda right, p: np.array(right) * p["z"]),
     ("gates", "operands not exchanged", lambda right, p: own_at_L(**p)),
-    ("batch_norm_backward", "dgamma and dbeta stand in each other's places", lambda right, p: [
+    ("batch_norm_backward", "dgamma and dbeta are exchanged", lambda right, p: [
         *right[:10], right[11], right[10]]),
     ("hidden", "slope of the output layer", lambda right, p: [
         right[i] / Seen(p).slope1[k] * Seen(p).slope[k] for i, k in enumerate((0, 2))]),
-    ("batch_norm", "0 to 1", lambda right, p: lambda x, gamma, beta, epsilon: [
+    ("batch_norm", "from 0 to 1", lambda right, p: lambda x, gamma, beta, epsilon: [
         gamma * (v - min(x)) / ((max(x) - min(x)) ** 2 + epsilon) ** 0.5 + beta for v in x]),
     ("batch_norm", "mean of the squares", lambda right, p: lambda x, gamma, beta, epsilon: (
         gamma * (np.array(x) - np.mean(x)) / (np.mean(np.square(x)) + epsilon) ** 0.5 + beta)),
     ("capstone", "parts exchanged", lambda right, p: lambda *a: [right(*a)[i] for i in (2, 3, 0, 1)]),
-    ("dropout", "a mask of its own", lambda right, p: lambda a, keep, q, training: (
+    ("dropout", "another mask", lambda right, p: lambda a, keep, q, training: (
         right(a, [True] * (len(a) - 1) + [not keep[-1]], q, training))),
     ("order", "kept from one call", lambda right, p: lambda root, order=[]: order.extend(topological(root)) or order),
     ("order", "first parent only", lambda right, p: down),

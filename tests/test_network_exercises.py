@@ -66,7 +66,7 @@ NATURAL = [  # an exercise, a part of the mistake's name, and a wrong answer mad
     ("sgd", "learning rate", lambda c: two_steps(c, lambda x, e: np.mean(e * x), lambda x, e: np.mean(e), eta=1.0)),
     ("sgd", "local derivative", lambda c: two_steps(c, lambda x, e: np.mean(e), lambda x, e: np.mean(e))),
     ("sgd", "upstream", lambda c: two_steps(c, lambda x, e: np.mean(x), lambda x, e: 1.0)),
-    ("sgd", "b stayed", lambda c: two_steps(c, lambda x, e: np.mean(e * x), lambda x, e: 0.0)),
+    ("sgd", "b unchanged", lambda c: two_steps(c, lambda x, e: np.mean(e * x), lambda x, e: 0.0)),
     ("sgd", "product of the means",
      lambda c: two_steps(c, lambda x, e: np.mean(e) * np.mean(x), lambda x, e: np.mean(e))),
     ("sgd", "exchanged", lambda c: two_steps(c, lambda x, e: np.mean(e * x), lambda x, e: np.mean(e))[::-1]),

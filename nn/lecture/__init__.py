@@ -1,3 +1,3 @@
-"""What belongs to the course: the lecture's claims as experiments, its exercises, and ``mark`` for derivations."""
+"""Provides the course: the claims of the lecture as experiments, exercises, and ``mark`` for derivations."""
 
 from nn.lecture.derivations import mark as mark

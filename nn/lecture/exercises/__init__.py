@@ -1,6 +1,7 @@
-"""Exercises that say what went wrong: they compare a wrong answer with the answers that known mistakes give.
+"""Provides exercises that diagnose a wrong answer by comparing it with the answers that known mistakes give.
 
-Each student gets different numbers, made from the name; an answer is a list of numbers, or code that is run on cases.
+Each student has different numbers, made from the name. An answer is a list of numbers, or a function that is run on
+several cases.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ class Text(str):
 
 
 class Grade(float):
-    """The points of an answer. A notebook shows the feedback; nbgrader reads the number."""
+    """The points for an answer. A notebook shows the feedback; nbgrader reads the number."""
 
     feedback: Feedback
     most: float
 
     def __new__(cls, feedback: Feedback, most: float) -> Grade:
-        share = getattr(feedback, "share", float(feedback.right))  # of an answer in several lines
+        share = getattr(feedback, "share", float(feedback.right))  # an answer in several lines may be partly right
         grade = super().__new__(cls, round(most * share, 2))
         grade.feedback, grade.most = feedback, most
         return grade
@@ -59,11 +60,11 @@ class Course:
     """The exercises of one student.
 
     student   any name; the numbers are made from it, so they differ between students
-    text_of   the name whose numbers stand in the text around this course, if there is one
+    text_of   the name whose numbers appear in the text around this course, if any
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
-    Hint 1 of 3: r is in x and in y, s is in y and in z. Draw the graph and count the paths.
+    Hint 1 of 3: x and y contain r, y and z contain s. Draw the graph and count the paths.
     >>> problem = course.problem("xyz")
     >>> r, s = problem["r"], problem["s"]
     >>> bool(course.check("xyz", [2 * r * s * s, 2 * r * r * s]))
@@ -80,22 +81,22 @@ class Course:
         self._hints: dict[str, int] = {}
 
     def problem(self, name: str) -> dict[str, Any]:
-        """The numbers of an exercise. ValueError for an unknown name."""
+        """Return the numbers of an exercise. Raises ValueError for an unknown name."""
         return self._exercise(name).problem(self.student)
 
     def ask(self, name: str) -> Text:
-        """The question, with this student's numbers."""
+        """Return the question with this student's numbers."""
         exercise = self._exercise(name)
         return Text(f"**{exercise.title}**\n\n{exercise.question(self.problem(name))}")
 
     def hint(self, name: str) -> Text:
-        """The next hint; the third is repeated."""
+        """Return the next hint; the third is repeated."""
         exercise = self._exercise(name)
         count = self._hints[name] = min(self._hints.get(name, 0) + 1, len(exercise.hints))
         return Text(f"Hint {count} of {len(exercise.hints)}: {exercise.hints[count - 1]}")
 
     def check(self, name: str, answer: Any) -> Feedback:
-        """The feedback: true for a right answer, else with the known mistake that gives it."""
+        """Return the feedback: true for a right answer, otherwise with the known mistake that explains the answer."""
         exercise = self._exercise(name)
         feedback = exercise.check(exercise.problem(self.student), answer)
         if feedback or exercise.is_code or not self._other_numbers:
@@ -103,29 +104,25 @@ class Course:
         return replace(feedback, text=f'{feedback.text} {self._other_numbers} `course.ask("{name}")` shows yours.')
 
     def grade(self, name: str, answer: Any, points: float = 1.0) -> Grade:
-        """The points for an answer, shown with the feedback. What the answer writes to stderr goes to stdout."""
-        with (
-            catch_warnings(),
-            redirect_stderr(sys.stdout),
-        ):  # nbgrader gives no points for a cell that wrote to stderr
+        """Return the points for an answer, shown with the feedback. Its output to stderr is sent to stdout."""
+        # nbgrader gives no points for a cell that wrote to stderr
+        with catch_warnings(), redirect_stderr(sys.stdout):
             simplefilter("ignore")
             return Grade(self.check(name, answer), points)
 
     @property
     def _other_numbers(self) -> str:
-        """A sentence where the text has another student's numbers."""
+        """A warning if the text has another student's numbers, otherwise an empty string."""
         if not self.text_of or self.text_of == self.student:
             return ""
-        return (
-            f"The text of this file has the numbers of {self.text_of}, and the check expects those of {self.student}."
-        )
+        return f"The text of this file has the numbers of {self.text_of}, but the check expects {self.student}'s."
 
     def __repr__(self) -> str:
-        said = self._other_numbers and (
-            f' {self._other_numbers} course.ask("xyz") asks with your numbers; '
+        warning = self._other_numbers and (
+            f' {self._other_numbers} course.ask("xyz") shows a question with your numbers; '
             f"release.py --student {self.student!r} makes a file with them."
         )
-        return f"The exercises of {self.student}, {len(EXERCISES)} in all.{said}"
+        return f"The exercises of {self.student}, {len(EXERCISES)} in all.{warning}"
 
     def _repr_html_(self) -> str:
         return f"<p>{'<b>Attention.</b> ' * bool(self._other_numbers)}{escape(repr(self))}</p>"

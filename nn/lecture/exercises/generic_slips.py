@@ -1,7 +1,7 @@
-"""Slips that can be made in every exercise: a sign, a factor, numbers in each other's place.
+"""Generates slips that can happen in every exercise: a wrong sign, a missing factor, exchanged numbers.
 
-They change the numbers of an answer and know nothing of the calculation, so they apply to the right answer and to an
-exercise's own mistakes alike.
+A slip changes the numbers of an answer and knows nothing of the calculation. It therefore applies to the right answer
+and to an exercise's own mistakes alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,10 @@ from itertools import combinations, permutations
 from typing import Any
 
 Numbers = Sequence[float]
-Block = list[list[int]]  # the places of a matrix's numbers in an answer; a vector is a matrix of one row
+Block = list[list[int]]  # the positions of a matrix's numbers in an answer; a vector is a matrix with one row
 Case = list[Block]
-MOST_PARTS = 4  # of an answer up to which every order is tried
-MOST_ORDERS = 3  # numbers in an answer up to which every order is tried
+MOST_PARTS = 4  # parts of an answer up to which every order is tried
+MOST_ORDERS = 3  # numbers of an answer up to which every order is tried
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,19 @@ class GenericSlip:
     name: str
     sentence: str
     change: Callable[[Numbers], list[float]]
-    whole: bool = True  # it applies to the whole answer, not to one number of it
+    whole: bool = True  # whether it applies to the whole answer instead of some of its numbers
 
 
 def layout(answers: Sequence[Any]) -> list[Case]:
-    """Where the numbers of each case are, as blocks: a matrix, a vector, a number beside others."""
+    """Return the positions of each case's numbers, as blocks: matrices, vectors and single numbers."""
     cases, count = [], 0
     for answer in answers:
         case: Case = []
         for block in _blocks(answer):
-            rows = [list(range(start, start + len(block[0]))) for start in _starts(count, block)]
-            case.append(rows)
+            case.append([[*range(start := count + i * len(row), start + len(row))] for i, row in enumerate(block)])
             count += sum(map(len, block))
         cases.append(case)
     return cases
-
-
-def _starts(count: int, block: list[list[Any]]) -> list[int]:
-    return [count + i * len(block[0]) for i in range(len(block))]
 
 
 def _blocks(answer: Any) -> list[list[list[Any]]]:
@@ -60,60 +55,48 @@ def _blocks(answer: Any) -> list[list[list[Any]]]:
 
 
 def scaled(factor: float, places: Sequence[int] | None = None) -> Callable[[Numbers], list[float]]:
-    """The numbers in these places, or in all, times a factor."""
+    """Return a function that multiplies the numbers at these positions, or all numbers, by a factor."""
     chosen = None if places is None else set(places)
     return lambda x: [x_i * factor if chosen is None or i in chosen else x_i for i, x_i in enumerate(x)]
 
 
 def ordered(source: Sequence[int]) -> Callable[[Numbers], list[float]]:
-    """Place i gets what belongs to place ``source[i]``."""
+    """Return a function that moves the number at position ``source[i]`` to position i."""
     return lambda x: [x[i] for i in source]
 
 
-def _sizes(x: Numbers) -> list[float]:
-    return [abs(x_i) for x_i in x]
-
-
 def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Iterator[GenericSlip]:
-    """The slips that an answer of this layout allows.
+    """Yield the slips that an answer of this layout allows.
 
-    examples   of each case, where the answer is a mean over a mini-batch
+    examples   the number of examples in each case, if the answer is a mean over a mini-batch
     """
+    count = sum(len(row) for case in cases for block in case for row in block)
     yield GenericSlip(
         "the sign", "Every number has the right size and the wrong sign: follow the minus signs.", scaled(-1.0)
     )
-    yield GenericSlip(
-        "a factor of 2", "Every number is twice the right one: where does a 2, or a ½, belong?", scaled(2.0)
-    )
-    yield GenericSlip(
-        "a factor of ½", "Every number is half the right one: where does a ½, or a 2, belong?", scaled(0.5)
-    )
-    count = sum(len(row) for case in cases for block in case for row in block)
-    for n in (3, 4):
-        if len(cases) == 1 and n == count:
-            yield GenericSlip(
-                f"a factor of 1/{n}", f"You divided by {n}: is there a mean in the question?", scaled(1.0 / n)
-            )
-    yield GenericSlip("nothing but zeros", "Every number is 0: what was to be added up?", scaled(0.0))
+    for name, size, factor in (("2", "twice", 2.0), ("½", "half", 0.5)):
+        text = f"Every number is {size} the right one: where does a 2, or a ½, belong?"
+        yield GenericSlip(f"a factor of {name}", text, scaled(factor))
+    if len(cases) == 1 and count in (3, 4):
+        text = f"You divided by {count}: is there a mean in the question?"
+        yield GenericSlip(f"a factor of 1/{count}", text, scaled(1.0 / count))
+    yield GenericSlip("nothing but zeros", "Every number is 0: which terms should be added?", scaled(0.0))
     if count > MOST_ORDERS:
-        yield GenericSlip(
-            "without signs", "The sizes are right, but every number is positive: keep the signs.", _sizes
-        )
+        text = "The sizes are right, but every number is positive: keep the signs."
+        yield GenericSlip("without signs", text, lambda x: [*map(abs, x)])
     yield from _orders(cases)
     yield from _of_a_mean(cases, examples)
     for words, places in _selections(cases):
-        yield GenericSlip(f"the sign of {words}",
-                          f"Look at {words} again: a minus sign is missing, or is one too many.",
-                   scaled(-1.0, places), False)  # fmt: skip
+        text = f"Look at {words} again: a minus sign is missing, or there is one too many."
+        yield GenericSlip(f"the sign of {words}", text, scaled(-1.0, places), False)
     for words, places in _selections(cases, most=1):
-        yield GenericSlip(f"a factor of 2 in {words}", f"Look at {words} again: it is twice what it should be.",
-                   scaled(2.0, places), False)  # fmt: skip
-        yield GenericSlip(f"a factor of ½ in {words}", f"Look at {words} again: it is half of what it should be.",
-                   scaled(0.5, places), False)  # fmt: skip
+        for name, size, factor in (("2", "twice", 2.0), ("½", "half of", 0.5)):
+            text = f"Look at {words} again: it is {size} what it should be."
+            yield GenericSlip(f"a factor of {name} in {words}", text, scaled(factor, places), False)
 
 
 def _selections(cases: Sequence[Case], most: int = 3) -> Iterator[tuple[str, list[int]]]:
-    """Some numbers of each case, with their names: one alone, up to ``most`` of few, a block among others."""
+    """Yield a name and positions in each case: of one number, of up to ``most`` in a short answer, of one block."""
     flat = [[i for block in case for row in block for i in row] for case in cases]
     longest = max(map(len, flat), default=0)
     together = most if longest <= 4 else 1
@@ -141,7 +124,7 @@ def _orders(cases: Sequence[Case]) -> Iterator[GenericSlip]:
         for turn in permutations(range(*lengths)):
             found.append(("exchanged", [case[k] for case in flat for k in turn]))
     else:
-        for cut in (0, 1, -1):  # from the end, or turned by one place
+        for cut in (0, 1, -1):  # reversed, or rotated by one place
             found.append(("exchanged", [i for c in flat for i in (c[cut:] + c[:cut] if cut else c[::-1])]))
         if len(lengths) == 1 and len(flat) == 1:
             for i, j in combinations(range(min(count, 8)), 2):
@@ -153,10 +136,10 @@ def _orders(cases: Sequence[Case]) -> Iterator[GenericSlip]:
             found.append(("the parts exchanged", [i for block in blocks for row in block for i in row]))
     sentences = {
         "the parts exchanged": "The parts of the answer are right, but not in the order of the question.",
-        "transposed": "The numbers are right, but rows and columns have changed places.",
-        "exchanged": "The numbers are right, but they stand in each other's places.",
-        "rows exchanged": "The rows are right, but they stand in each other's places.",
-        "columns exchanged": "The columns are right, but they stand in each other's places.",
+        "transposed": "The numbers are right, but rows and columns are exchanged.",
+        "exchanged": "The numbers are right, but in each other's places.",
+        "rows exchanged": "The rows are right, but in each other's places.",
+        "columns exchanged": "The columns are right, but in each other's places.",
     }
     for name, order in found:
         if order != list(range(count)):
@@ -172,8 +155,7 @@ def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterato
         return
     sizes = [m for m, case in zip(examples, cases) for block in case for row in block for _ in row]
     rows: tuple[tuple[str, str, Callable[[int], float]], ...] = (
-        ("sum for mean", "This is the sum over the examples: L is their mean, so divide by their number m.",
-         lambda m: m),
+        ("sum for mean", "This is the sum over the examples; L is the mean: divide by their number m.", lambda m: m),
         ("1/(m − 1) for 1/m", "You divided by m − 1; a mean over m examples divides by m.",
          lambda m: m / (m - 1.0) if m > 1 else 1.0),
         ("multiplied by m", "You multiplied by the number of examples m; their mean is the sum divided by m.",
@@ -181,8 +163,7 @@ def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterato
         ("divided by m twice", "You divided by the number of examples m once too often.", lambda m: 1.0 / m),
     )  # fmt: skip
     for name, sentence, factor in rows:
-        factors = [factor(m) for m in sizes]
-        yield GenericSlip(name, sentence, partial(_times, factors))
+        yield GenericSlip(name, sentence, partial(_times, [factor(m) for m in sizes]))
 
 
 def _times(factors: Numbers, x: Numbers) -> list[float]:

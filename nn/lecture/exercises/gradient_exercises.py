@@ -1,4 +1,4 @@
-"""Exercises on gradients: the chain rule at a node, the backward pass, and back propagation through a network."""
+"""Defines the exercises on gradients: the chain rule at a node, the backward pass, back propagation in a network."""
 
 from collections.abc import Callable, Iterable, KeysView, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from autograd.parser import Definitions
 from autograd.text import counted
 from nn import MLP, half_squared_error
 from nn.data import one_hot
-from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, is_listed, mistakes, tried
+from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, is_listed, tried
 from nn.lecture.exercises.guard import NoAnswer
 from nn.lecture.exercises.lazy_numpy import np
 
@@ -26,12 +26,12 @@ Matrix = list[list[float]]
 
 
 def sigmoid(z: Any) -> Any:
-    """1/(1 + e⁻ᶻ), of a number or an array."""
+    """Return 1/(1 + e⁻ᶻ) for a number or an array."""
     return 1.0 / (1.0 + (exp(-z) if isinstance(z, float) else np.exp(-z)))
 
 
 class Derivations(list[Any]):
-    """Explanations, one below the other."""
+    """Explanations, shown one below the other."""
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self))
@@ -43,26 +43,26 @@ class Derivations(list[Any]):
 
 
 def slopes(before: str, z: str = "z", a: str = "a", g: str = "g") -> tuple[Any, ...]:
-    """What students take for the slope of a = σ(z), as rows of mistakes; ``before`` says what it multiplies."""
+    """Return rows of mistakes for the slope of a = σ(z); ``before`` says what the slope multiplies."""
     rows: tuple[tuple[str, Callable[[Any, Any], Any], str], ...] = (
         ("forgot {g}′", lambda z, a: z * 0.0 + 1.0,
          "{before}To get from {a} back to {z}, multiply by the slope {right}."),
         ("{g} for {g}′", lambda z, a: a, "You multiplied by σ({z}) = {a}. The chain rule needs its slope, {right}."),
-        ("the slope of tanh", lambda z, a: 1.0 - a * a, "1 − {a}² belongs to tanh; the slope of σ is {right}."),
-        ("σ′ of a number that is σ already", lambda z, a: sigmoid(a) * (1.0 - sigmoid(a)),
-         "{a} is σ({z}) already, so σ({a})(1 − σ({a})) applies σ twice: σ′({z}) = {right}."),
+        ("the slope of tanh", lambda z, a: 1.0 - a * a, "1 − {a}² is the slope of tanh; that of σ is {right}."),
+        ("σ′({a}) for σ′({z})", lambda z, a: sigmoid(a) * (1.0 - sigmoid(a)),
+         "{a} is already σ({z}), so σ({a})(1 − σ({a})) applies σ twice: σ′({z}) = {right}."),
         ("{z} for {a} in σ′", lambda z, a: z * (1.0 - z), "σ′({z}) = {right}, with {a} where you have {z}."),
-        ("half of the slope", lambda z, a: 1.0 - a, "σ′({z}) = {right}: the factor {a} is missing."),
-        ("1 + a for 1 − a", lambda z, a: a * (1.0 + a), "σ′({z}) = {right}: as {a} nears 1, the slope goes to 0."),
+        ("one factor of the slope", lambda z, a: 1.0 - a, "σ′({z}) = {right}: the factor {a} is missing."),
+        ("1 + a for 1 − a", lambda z, a: a * (1.0 + a), "σ′({z}) = {right}: it approaches 0 as {a} approaches 1."),
         ("a² for the slope", lambda z, a: a * a, "σ′({z}) = {right}: a product of {a} and 1 − {a}."),
         ("1 − a² for the slope, times a", lambda z, a: a * (1.0 - a * a), "σ′({z}) = {right}, without a square."),
         ("the slope twice", lambda z, a: (a * (1.0 - a)) ** 2, "You multiplied by {right} twice: once is enough."),
-        ("divided by the slope", lambda z, a: 1.0 / (a * (1.0 - a)), "Multiply by the slope {right}: do not divide."),
-        ("{z} for the slope", lambda z, a: z, "{z} is where σ is; the chain rule needs its slope there, {right}."),
+        ("divided by the slope", lambda z, a: 1.0 / (a * (1.0 - a)), "Multiply by the slope {right}, do not divide."),
+        ("{z} for the slope", lambda z, a: z, "{z} is the argument of σ; the chain rule needs the slope, {right}."),
         ("the slope of relu", lambda z, a: (z > 0.0) * 1.0, "That is the slope of relu; that of σ is {right}."),
     )  # fmt: skip
-    words = {"before": before, "z": z, "a": a, "g": g, "right": f"{a}(1 − {a})"}
-    return tuple((name.format(**words), {"slope": slope}, said.format(**words)) for name, slope, said in rows)
+    names = {"before": before, "z": z, "a": a, "g": g, "right": f"{a}(1 − {a})"}
+    return tuple((name.format(**names), {"slope": slope}, text.format(**names)) for name, slope, text in rows)
 
 
 def _paths(
@@ -70,7 +70,7 @@ def _paths(
     zero: int = 0, partners: bool = False,
     outer: Callable[[int, int, int], tuple[int, int, int]] = lambda x, y, z: (y * z, x * z, x * y),
 ) -> Callable[[Problem], list[int]]:  # fmt: skip
-    """∂f/∂r and ∂f/∂s for f = xyz, x = r, y = rs, z = s, path by path; each option makes a mistake."""
+    """Compute ∂f/∂r and ∂f/∂s for f = xyz, x = r, y = rs, z = s, path by path; each option makes a mistake."""
 
     def answer(p: Problem) -> list[int]:
         r, s = p["r"], p["s"]
@@ -86,20 +86,20 @@ XYZ = Exercise(
     "xyz", "f = xyz at your own point", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         f"$f = xyz$ with $x = r$, $y = rs$, $z = s$, at $r = {p['r']}$, $s = {p['s']}$. By hand, with the chain "
-        r"rule: what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? Answer two numbers, "
-        "`[∂f/∂r, ∂f/∂s]`."),
+        r"rule: what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? Answer with two "
+        "numbers, `[∂f/∂r, ∂f/∂s]`."),
     make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
-    right=_paths(), calculation=_paths,
-    mistakes=mistakes(
+    calculation=_paths,
+    mistakes=(
         ("one path only", {"one": True},
-         "r and s reach f on two paths each, and your number has only one of them: add the shares of both."),
+         "r and s each reach f on two paths, but your number includes only one of them: add the shares of both."),
         ("forgot the upstream", {"upstream": False},
-         "∂x/∂r and ∂y/∂r say how x and y change with r; multiply each by how f changes with x and y."),
+         "∂x/∂r and ∂y/∂r say how x and y change with r; multiply them by ∂f/∂x and ∂f/∂y."),
         ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the paths."),
         ("forgot the local derivatives", {"local": False},
-         "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s and by ∂y/∂s = r to come to r and s."),
-        ("a path that is not there", {"zero": 1},
-         "x does not depend on s, nor z on r: these derivatives are 0, and only two paths lead to each."),
+         "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s for r, and by ∂y/∂s = r for s."),
+        ("a path that does not exist", {"zero": 1},
+         "x does not depend on s, nor z on r: these derivatives are 0. Only two paths lead to r, and two to s."),
         ("∂y/∂r and ∂y/∂s exchanged", {"partners": True},
          "y = rs: with s held fixed, y changes s times as fast as r."),
         ("each operand's own number", {"outer": lambda x, y, z: (x, y, z)},
@@ -109,15 +109,14 @@ XYZ = Exercise(
         ("the wrong two factors", {"outer": lambda x, y, z: (x * y, y * z, x * z)},
          "∂f/∂x = yz leaves out x; for y leave out y, and for z leave out z."),
         ("the exponent kept", lambda p: [2 * (p["r"] * p["s"]) ** 2] * 2,
-         "In all f = r²s². The derivative of r² is 2r: the exponent goes down by one."),
+         "Altogether f = r²s². The derivative of r² is 2r: the exponent decreases by one."),
         ("the other variable forgotten", lambda p: [2 * p["r"], 2 * p["s"]],
-         "In all f = r²s². With s held fixed, s² is a factor that stays."),
+         "Altogether f = r²s². With s held fixed, s² is a constant factor, which stays."),
         ("the other variable without its square", lambda p: [2 * p["r"] * p["s"]] * 2,
-         "yz = rs·s has s twice, and xy = r·rs has r twice."),
+         "yz = rs·s contains s twice, and xy = r·rs contains r twice."),
         ("the value of f", lambda p: [(p["r"] * p["s"]) ** 2] * 2,
-         "This is f itself; the question is how fast f changes."),
-        calculation=_paths),
-    hints=("r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
+         "This is f itself; the question is how fast f changes.")),
+    hints=("x and y contain r, y and z contain s. Draw the graph and count the paths.",
            r"$\frac{\partial f}{\partial s} = \frac{\partial f}{\partial x}\frac{\partial x}{\partial s} + "
            r"\frac{\partial f}{\partial y}\frac{\partial y}{\partial s} + \frac{\partial f}{\partial "
            r"z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
@@ -137,11 +136,11 @@ def _product(
 MUL = Exercise(
     "mul", "The local derivatives of ×", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, "
-        "which returns `value, (∂/∂x, ∂/∂y)`."),
+        r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, which takes plain "
+        "floats and returns `value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
-    right=_product(), calculation=_product,
-    mistakes=mistakes(
+    calculation=_product,
+    mistakes=(
         ("each operand's own number", {"local": lambda x, y: (x, y)},
          "Hold y fixed and increase x by 1: the product increases by y, the other operand."),
         ("the rule of +", {"local": lambda x, y: (1.0, 1.0)}, "The local derivatives 1 and 1 belong to x + y."),
@@ -156,10 +155,9 @@ MUL = Exercise(
         ("the other operand squared", {"local": lambda x, y: (y * y, x * x)}, "∂(xy)/∂x is y: nothing is squared."),
         ("the power rule", {"local": lambda x, y: (2.0 * x, 2.0 * y)},
          "2x belongs to x·x; here the other factor is y, which is held fixed."),
-        ("x + y for x · y", {"value": lambda x, y: x + y}, "The value is a sum: the node is a product."),
+        ("x + y for x · y", {"value": lambda x, y: x + y}, "Your value is a sum, but the node is a product."),
         ("times the value", {"local": lambda x, y: (x * y * y, x * y * x)},
-         "You multiplied the other operand by the value: it is the whole local derivative."),
-        calculation=_product),
+         "The other operand is already the local derivative: do not multiply it by the value.")),
     hints=(r"Hold $y$ fixed. What kind of function of $x$ is $x \cdot y$ then, and what is its slope?",
            r"$y$ is a constant factor in $\frac{\partial (xy)}{\partial x}$.",
            "`return x * y, (y, …)`"),
@@ -176,13 +174,13 @@ def _kinked(
 
 
 RELU = Exercise(
-    "relu", "relu, with its kink", notebook="02-back-propagation.ipynb",
+    "relu", "relu and its kink", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         r"Write `my_relu(z)`, which returns `value, (derivative,)`: $g(z) = \max(0, z)$ and $g'(z)$. At the kink, $z "
         "= 0$, use the convention of this course and of most libraries: $g'(0) = 0$."),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,), (0.25,), (-0.25,)]},
-    right=_kinked(), calculation=_kinked,
-    mistakes=mistakes(
+    calculation=_kinked,
+    mistakes=(
         ("g for g′", {"slope": lambda z: max(0.0, z)},
          "You returned relu itself as its derivative, but its slope is 1 wherever it rises."),
         ("the other side at the kink", {"slope": lambda z: 1.0 if z >= 0 else 0.0},
@@ -193,26 +191,25 @@ RELU = Exercise(
          "Left of 0 relu is constant: its derivative is 0 there."),
         ("the slope of |z|", {"slope": lambda z: (z > 0) - (z < 0) * 1.0},
          "The slope −1 left of 0 belongs to |z|; relu is flat there."),
-        ("z for g′", {"slope": lambda z: z}, "z is where you are; the slope is 1 right of 0 and 0 left of it."),
+        ("z for g′", {"slope": lambda z: z}, "You returned z itself; the slope is 1 right of 0 and 0 left of it."),
         ("flat everywhere", {"slope": lambda z: 0.0},
-         "Right of 0 relu is z itself, and rises by 1 for each step of 1."),
+         "Right of 0 relu is z itself, which rises by 1 for each step of 1."),
         ("the sides exchanged", {"slope": lambda z: 1.0 if z < 0 else 0.0},
-         "relu is flat left of 0, and rises right of it."),
+         "relu is flat left of 0 and rises right of it."),
         ("the slope of σ", {"slope": lambda z: sigmoid(z) * (1.0 - sigmoid(z))},
          "σ(z)(1 − σ(z)) is the slope of σ; relu consists of two straight lines."),
-        ("1 only from 1 on", {"slope": lambda z: 1.0 if z >= 1.0 else 0.0},
-         "relu rises for every z above 0, also between 0 and 1."),
+        ("1 only for z ≥ 1", {"slope": lambda z: 1.0 if z >= 1.0 else 0.0},
+         "relu rises for every z above 0, including those between 0 and 1."),
         *(("a leak",
            {"value": lambda z, leak=leak: max(leak * z, z), "slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
            "A slope left of 0 belongs to leaky relu: relu is 0, and flat, left of 0.") for leak in (0.01, 0.1, 0.2)),
         ("−z for z", {"value": lambda z: max(0.0, -z), "slope": lambda z: -1.0 if z < 0.0 else 0.0},
-         "Your function is flat right of 0 and falls left of it: relu rises right of 0."),
+         "Your function is flat right of 0 and falls left of it, but relu rises right of 0."),
         ("z for max(0, z)", {"value": lambda z: z}, "Left of 0 the value is 0: max(0, z)."),
         ("|z| for max(0, z)", {"value": abs}, "Left of 0 the value is 0, not −z."),
-        ("min for max", {"value": lambda z: min(0.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
+        ("min for max", {"value": lambda z: min(0.0, z)}, "relu takes the larger of 0 and z: max(0, z)."),
         ("a step for max(0, z)", {"value": lambda z: float(z > 0.0)},
-         "0 and 1 are the slopes; the value is max(0, z)."),
-        calculation=_kinked),
+         "0 and 1 are the slopes; the value is max(0, z).")),
     hints=(r"Draw $\max(0, z)$. What is its slope right of 0, and left of it?",
            "It is 1 on the right, 0 on the left, and given by the convention at 0.",
            "The derivative is `1.0 if z > 0 else …`"),
@@ -228,7 +225,7 @@ GRAPHS = {
     "x + x": "f = s + s",
     "a diamond": "f = q*r; q = b*2; r = exp(b*0.25)",
     # h feeds f directly and also through p and q, so it must wait for both shares before it passes on its grad; it is
-    # nearer to f than q, so that no walk level by level does
+    # nearer to f than q is, so a level-by-level walk reaches it too early
     "a short and a long path": "f = h*t + sin(p); p = tanh(q); q = h*0.5; h = w*w",
 }
 
@@ -237,14 +234,14 @@ PARSED = {graph: Definitions(text) for graph, text in GRAPHS.items()}
 
 
 def _graphs(p: Problem) -> dict[str, list[Value]]:
-    """The nodes of every graph, the root last."""
+    """Return the nodes of every graph, the root last."""
     numbers: Problem = dict.fromkeys("xatw", p["u"]) | dict.fromkeys("ysb", p["v"])
     roots = {graph: d.at(**{name: numbers[name] for name in d.inputs})["f"] for graph, d in PARSED.items()}
     return {graph: topological_order(root) for graph, root in roots.items()}
 
 
 def _node_names(p: Problem) -> list[str]:
-    """Of every number of an answer, as in the drawing."""
+    """Name every number of an answer as the drawing does."""
     return [f"{graph}, node {name}" for graph, nodes in _graphs(p).items() for name in labels(nodes).values()]
 
 
@@ -252,42 +249,40 @@ def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float
     graphs = _graphs(p).values()
     for nodes in graphs:
         for node in nodes:
-            node.grad = 0.5  # stands for the result of an earlier pass
+            node.grad = 0.5  # as left by an earlier pass
         backward(nodes[-1])
     return [float(node.grad) for nodes in graphs for node in nodes]
 
 
-def _marked(root: Value, nodes: Sequence[Value], words: str) -> Any:
-    """A drawing of the graph, some of its nodes in a frame of their own."""
+def _marked(root: Value, nodes: Sequence[Value], caption: str) -> Any:
+    """Draw the graph with a frame around some of its nodes."""
     drawing, order = draw(root), topological_order(root)
     figure, chosen = drawing.figure, {order.index(node) for node in nodes}
     for box in figure.boxes:
         box.lit = any(cell.node in chosen for cell in box.cells)
-    figure.captions += [words] if words else []
+    figure.captions += [caption] if caption else []
     return Drawing(figure, placed(figure))
 
 
 def _graph_at(p: Problem, place: int) -> Any:
     root, node = [(nodes[-1], node) for nodes in _graphs(p).values() for node in nodes][place]
     root.backward()
-    return _marked(
-        root, [node], "the right gradients; the frame marks the first node on the way back whose grad differs"
-    )
+    return _marked(root, [node], "the right gradients; the framed node is the first from the root whose grad differs")
 
 
 def _nearest_to_the_root(p: Problem, places: Sequence[int]) -> int:
-    """Of the wrong numbers of the smallest graph the one that the backward pass comes to first."""
+    """Return the wrong number of the smallest graph that the backward pass reaches first."""
     starts = [*accumulate(map(len, _graphs(p).values()))]
     return max(place for place in places if place < next(end for end in starts if places[0] < end))
 
 
 def _along_every_path(node: Value, step: int = 1) -> list[Value]:
-    """A node once for each time that it is reached, by way of the first parent first or of the last."""
+    """List a node each time it is reached, depth first; ``step=-1`` begins with the last parent."""
     return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
 
 
 def _level_by_level(root: Value, step: int = 1) -> list[Value]:
-    """A node once for each time that it is reached, the nearer ones first."""
+    """List a node each time it is reached, breadth first; ``step=-1`` begins with the last parent."""
     order = [root]
     for node in order:
         order += node.parents[::step]
@@ -300,7 +295,7 @@ def _backward(
     pairs: Callable[[Value], Iterable[tuple[Value, float]]] = lambda node: zip(node.parents, node.local_derivatives),
     order: Callable[[Value], list[Value]] = lambda root: topological_order(root)[::-1], added: bool = False,
 ) -> Callable[[Value], None]:  # fmt: skip
-    """The backward pass, which is right without options; each option makes a mistake."""
+    """Return a backward pass, which is right without options; each option makes a mistake."""
 
     def backward(root: Value) -> None:
         for node in order(root):
@@ -319,7 +314,7 @@ def _once(order: Callable[[Value], list[Value]]) -> Callable[[Value], list[Value
 
 
 def _first_share(root: Value) -> None:
-    """Gives a node the share that comes first and no other."""
+    """Give each node only the share that comes first."""
     given = {root}
     for node in topological_order(root):
         node.grad = 0.0
@@ -336,7 +331,7 @@ def _one_level(root: Value) -> None:
 
 
 def _in_every_call(root: Value, zero: bool, assign: bool, top: bool = True) -> None:
-    """A recursive pass in which each call begins with 1 at its node."""
+    """Run a recursive pass in which each call sets its node's grad to 1."""
     for node in topological_order(root) if zero and top else ():
         node.grad = 0.0
     root.grad = 1.0
@@ -352,17 +347,17 @@ BACKWARD = Exercise(
     "backward", "The backward pass", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
-        "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each "
-        "parent) and `grad`. You may use `topological_order(root)` of `autograd.graph`. The check runs it on a "
-        "product, a chain, $x + x$, a diamond, and a graph with a short and a long path, and draws the smallest that "
-        "fails."),
+        "for the root and every node that it was computed from, whatever it was before. A node has `parents`, "
+        "`local_derivatives` (one for each parent) and `grad`. You may use `topological_order(root)` of "
+        "`autograd.graph`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and "
+        "a long path, and draws the smallest graph on which it fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    right=_backward(), calculation=_backward,
-    mistakes=mistakes(
+    calculation=_backward,
+    mistakes=(
         ("assigned instead of added", {"assign": True},
-         "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
+         "A node that is used twice receives two shares; `=` keeps only the last, `+=` adds them."),
         ("assigned instead of added", _first_share,
-         "A node that is used twice gets two shares, and yours keeps the first alone: `+=` adds them."),
+         "A node that is used twice receives two shares, but yours keeps only the first: `+=` adds them."),
         ("stale gradients", {"stale": lambda node: True},
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
         ("no topological order", {"order": _once(_along_every_path)}, UNSORTED),
@@ -370,54 +365,52 @@ BACKWARD = Exercise(
         ("no topological order", {"order": _once(_level_by_level)}, UNSORTED),
         ("no topological order", {"order": _once(partial(_level_by_level, step=-1))}, UNSORTED),
         ("forgot the upstream", {"share": lambda node, parent, local: local},
-         "A parent's share is node.grad times the local derivative, not the local derivative alone."),
+         "A parent's share is node.grad times the local derivative, not only the local derivative."),
         ("forgot the local derivative", {"share": lambda node, parent, local: node.grad},
-         "A parent's share is node.grad times the local derivative, not node.grad alone."),
+         "A parent's share is node.grad times the local derivative, not only node.grad."),
         ("added upstream and local", {"share": lambda node, parent, local: node.grad + local},
          "The chain rule multiplies along a path: node.grad times the local derivative."),
         ("data for grad", {"share": lambda node, parent, local: node.data * local},
-         "Multiply the local derivative by `node.grad`, which says how the root changes with the node, not by its "
-         "data."),
+         "Multiply the local derivative by `node.grad`, which says how the root changes with the node, not by data."),
         ("times the parent's data", {"share": lambda node, parent, local: node.grad * parent.data},
          "The local derivative is given for each parent: it is not the parent's data."),
         ("times the parent's data too", {"share": lambda node, parent, local: node.grad * local * parent.data},
-         "node.grad times the local derivative is all: the parent's data is in the local derivative already."),
+         "The share is node.grad times the local derivative, which already takes the parent's data into account."),
         ("divided among the parents", {"share": lambda node, parent, local: node.grad * local / len(node.parents)},
-         "Each parent gets the whole of node.grad times its local derivative: nothing is divided."),
+         "Each parent receives all of node.grad times its local derivative: nothing is divided."),
         ("subtracted instead of added", {"sign": -1.0}, "Shares are added: `+=`, not `-=`."),
         ("the local derivatives exchanged", {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
          "local_derivatives[i] belongs to parents[i]; you paired them in the opposite order."),
         ("one entry for each parent", {"pairs": lambda node: dict(zip(node.parents, node.local_derivatives)).items()},
-         "In x + x both parents are one node: a dict or a set keeps one of the two; go through the pairs instead."),
+         "In x + x both parents are the same node, which a dict or a set keeps once: loop over the pairs instead."),
         ("the first local derivative for every parent",
          {"pairs": lambda node: ((parent, node.local_derivatives[0]) for parent in node.parents)},
-         "Each parent has a local derivative of its own: walk both lists at once."),
+         "Each parent has its own local derivative: loop over both lists together."),
         ("the first parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][:1]},
-         "Only the first parent got a share: go through all of them."),
+         "Only the first parent received a share: loop over all of them."),
         ("the last parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][-1:]},
-         "Only the last parent got a share: go through all of them."),
+         "Only the last parent received a share: loop over all of them."),
         ("no 1 at the root", {"start": 0.0}, "∂root/∂root = 1: without it everything is 0."),
         ("the old grad of the root", {"added": True},
-         "The root's grad of an earlier pass is still included: set it to 1 instead of adding 1."),
+         "The root's grad from an earlier pass is still included: set it to 1 instead of adding 1."),
         ("the root's data for 1", lambda root: _backward(start=root.data)(root),
          "∂root/∂root = 1, whatever the root's data is."),
         *(("1 in every call", partial(_in_every_call, zero=zero, assign=assign),
-           "Each recursive call sets the grad of its own node to 1 again: only the root's is 1, and it is set once.")
+           "Each recursive call sets its node's grad to 1 again: only the root's grad is 1, and it is set once.")
           for zero in (False, True) for assign in (False, True)),
         ("a node passed on more than once", {"order": _along_every_path}, ONCE),
         ("a node passed on more than once", {"order": partial(_along_every_path, step=-1)}, ONCE),
         ("a node passed on more than once", {"order": _level_by_level}, ONCE),
         ("one level only", _one_level,
-         "Only the root passed something on: its parents have to pass on their grads in turn."),
+         "Only the root passed on its grad: its parents must pass on theirs in turn."),
         *(("stale gradients in the inputs", {"stale": is_input},
            "The interior nodes start from 0, but the inputs keep the grad of an earlier pass: set theirs to 0 too. "
-           "(`Value.backward` adds to its inputs on purpose; here each pass stands alone.)")
+           "(`Value.backward` adds to its inputs on purpose; here the passes are independent.)")
           for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
         ("the list from the wrong end", {"order": topological_order},
          "Only the root had a grad when it was visited: walk the list from its end, users before their parents."),
         ("nothing written", lambda root: None,
-         "Every grad is unchanged: write the answer into each `node.grad` instead of returning it."),
-        calculation=_backward),
+         "Every grad is unchanged: write the answer into each `node.grad` instead of returning it.")),
     hints=("Which nodes need their complete grad before a node may pass on its own?",
            "List the nodes so that parents come first; walk that list from its end.",
            "Zero all grads, `root.grad = 1.0`, then for each node: `parent.grad += node.grad * local`."),
@@ -427,9 +420,10 @@ BACKWARD = Exercise(
 
 
 def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
-    """Of every node how often it is listed, and how many of its parents come later.
+    """Count, for every node, how often it is listed and how many of its parents come later.
 
-    Then follow the number of strangers and, where a parent comes later, whether the list goes level by level.
+    Two more numbers follow: how many items are not in the graph and, if a parent comes later, whether the list goes
+    level by level.
     """
     found: list[float] = []
     for graph, nodes in _graphs(p).items():
@@ -437,7 +431,8 @@ def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
         if listed is None:
             raise NoAnswer(f"returned nothing (on {graph}): it needs a `return`")
         if not is_listed(listed) and not isinstance(listed, KeysView):
-            raise NoAnswer(f"returned a value of type {type(listed).__name__} (on {graph}): it needs a list of nodes")
+            what = f"a value of type {type(listed).__name__} (on {graph})"
+            raise NoAnswer(f"returned {what}: it must return a list of nodes")
         places: dict[int, list[int]] = {id(node): [] for node in nodes}
         strangers = 0
         for i, node in enumerate(islice(listed, MOST_NUMBERS)):
@@ -455,7 +450,7 @@ def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
 
 
 def _distances(root: Value) -> dict[Value, int]:
-    """Of every node from the root, in edges."""
+    """Return the distance of every node from the root, in edges."""
     found = {root: 0}
     for node in (order := [root]):
         for parent in node.parents:
@@ -466,7 +461,7 @@ def _distances(root: Value) -> dict[Value, int]:
 
 
 def _node_in_order(p: Problem, place: int) -> tuple[str, Value | None, list[Value]]:
-    """The graph that a number belongs to, its node, and all nodes."""
+    """Return the graph that a number belongs to, its node if it has one, and all nodes."""
     for graph, nodes in _graphs(p).items():
         if place < 2 * len(nodes) + 2:
             return graph, nodes[place // 2] if place < 2 * len(nodes) else None, nodes
@@ -474,13 +469,13 @@ def _node_in_order(p: Problem, place: int) -> tuple[str, Value | None, list[Valu
     raise IndexError(place)
 
 
-def _tell_order(p: Problem, found: Sequence[float], place: int) -> str:
+def _describe_order(p: Problem, found: Sequence[float], place: int) -> str:
     graph, node, nodes = _node_in_order(p, place)
     if node is None:
-        return f" First on {graph}: {counted(int(found[place]), 'thing')} in the list not from the graph."
+        return f" First on {graph}: the list contains {counted(int(found[place]), 'item')} from outside the graph."
     name, times = labels(nodes)[node], int(found[place])
-    what = "a parent of its own comes later"
-    if _run_order(p, topological_order)[place]:  # this number counts
+    what = "one of its parents comes later"
+    if _run_order(p, topological_order)[place]:  # this number is how often the node is listed
         what = f"it is listed {times} times" if times else "it is missing"
     return f" First on {graph}, node {name}: {what}."
 
@@ -491,7 +486,7 @@ def _draw_order(p: Problem, place: int) -> Any:
 
 
 def _reached(root: Value, before: bool = True, again: bool = False, step: int = 1) -> list[Value]:
-    """Every node in the order in which recursion comes to it, or leaves it."""
+    """List every node when recursion reaches it, or when it leaves it; ``again`` repeats nodes seen before."""
     seen: set[Value] = set()
 
     def visit(node: Value) -> list[Value]:
@@ -505,12 +500,12 @@ def _reached(root: Value, before: bool = True, again: bool = False, step: int = 
 
 
 def _down(root: Value, place: int) -> list[Value]:
-    """The nodes on the way down by one parent of each, the root last."""
+    """Follow one parent of each node; the root comes last."""
     return [*(_down(root.parents[place], place) if root.parents else []), root]
 
 
 def _is_kept(p: Problem, found: Sequence[float]) -> bool:
-    """Whether nothing is wrong but strangers in the lists of the graphs that come later."""
+    """Return whether the only fault is foreign items in the lists of the later graphs."""
     strangers = [end - 2 for end in accumulate(2 * len(nodes) + 2 for nodes in _graphs(p).values())]
     right = _run_order(p, topological_order)
     return {i for i, (x, y) in enumerate(zip(found, right)) if x != y} <= {*strangers[1:]}
@@ -519,40 +514,40 @@ def _is_kept(p: Problem, found: Sequence[float]) -> bool:
 ORDER = Exercise(
     "order", "A topological order", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        "Write `my_order(root)`, which returns a list of the root and of every node that it was computed from, each "
-        "once, and each after all its `parents`. Every such order is right. The check runs it on a product, a chain, "
-        "$x + x$, a diamond, and a graph with a short and a long path."),
+        "Write `my_order(root)`, which returns a list of the root and every node that it was computed from, each "
+        "once, and each after all its `parents`. Every such order is accepted. The check runs it on a product, a "
+        "chain, $x + x$, a diamond, and a graph with a short and a long path."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=topological_order,
-    mistakes=mistakes(
+    mistakes=(
         ("the empty list", lambda root: [], "The list is empty: append each node to it."),
-        ("the root alone", lambda root: [root],
+        ("only the root", lambda root: [root],
          "Only the root is listed: visit its parents, their parents, and so on."),
         *(("one level only", rule,
            "Only the root and its parents are listed: visit the parents' parents too, and so on.")
           for rule in (lambda root: [*dict.fromkeys(root.parents), root], lambda root: [root, *root.parents],
                        lambda root: [root, *dict.fromkeys(root.parents)], lambda root: [*root.parents, root])),
         *((f"the {word} parent only", partial(_down, place=place),
-           "You went on to one parent of each node: visit all of them.")
+           "You visited only one parent of each node: visit all of them.")
           for place, word in ((0, "first"), (-1, "last"))),
         ("a list kept from one call to the next", None,
-         "The list still has the nodes of an earlier call: make a new one in each call, not as a default argument.",
+         "The list still contains the nodes of an earlier call: make a new one in each call, not as a default.",
          _is_kept),
         ("the root missing", lambda root: topological_order(root)[:-1],
          "The root is a node of the graph too: it comes last."),
         ("the leaves missing", lambda root: [node for node in topological_order(root) if node.parents],
-         "Nodes without parents belong to the list too: they come before all that use them."),
-        ("the leaves alone", lambda root: [node for node in topological_order(root) if not node.parents],
+         "Nodes without parents belong in the list too: they come before every node that uses them."),
+        ("only the leaves", lambda root: [node for node in topological_order(root) if not node.parents],
          "Only the nodes without parents are listed: append a node after its parents, whether it has any or not."),
         ("reversed", lambda root: topological_order(root)[::-1],
-         "Your list begins at the root, as the backward pass does: here each node comes after its parents."),
+         "Your list begins at the root, as the backward pass does; here each node comes after its parents."),
         ("reversed, without the root", lambda root: topological_order(root)[-2::-1],
          "Your list has users before their parents, and the root is missing."),
         ("nodes listed twice", partial(_reached, before=False, again=True),
          "A node that is used twice is listed twice: remember which nodes you have seen."),
         *(("breadth first", rule,
-           "Sorting by the distance from the root is not enough: in the graph with a short and a long path a node is "
-           "near to the root and still has a user that is farther away.")
+           "Sorting by the distance from the root is not enough: in the graph with a short and a long path, a node "
+           "is near the root but has a user that is farther away.")
           for step in (1, -1) for rule in (
               lambda root, step=step: [*dict.fromkeys(_level_by_level(root, step))],
               lambda root, step=step: [*dict.fromkeys(_level_by_level(root, step))][::-1])),
@@ -567,43 +562,41 @@ ORDER = Exercise(
            "You listed a node each time you came to it: append it once, after the calls for its parents.")
           for step in (1, -1)),
         ("the numbers for the nodes", lambda root: [node.data for node in topological_order(root)],
-         "The list holds something else than the graph's nodes: append the node itself."),
-        ),
-    hints=("Recursion: what must be in the list before a node may be appended?",
-           "Visit the node's parents first, then append the node; keep a set of what was seen.",
+         "The list does not contain the graph's nodes: append the node itself.")),
+    hints=("Use recursion: what must be in the list before a node may be appended?",
+           "Visit the node's parents first, then append the node; keep a set of the nodes you have seen.",
            "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; "
            "order.append(node)`"),
     derivation=lambda p: draw([*_graphs(p).values()][-1][-1]),
-    numbers=_run_order, cases=lambda p: [], picture=_draw_order, tell=_tell_order, generic=False,
+    numbers=_run_order, cases=lambda p: [], picture=_draw_order, describe=_describe_order, generic=False,
 )  # fmt: skip
 
 
 GATES_SLIPS = (
     *(("the operands not exchanged", {"own": own},
        f"× passes back the upstream gradient times the *other* operand{at}.")
-      for own, at in (("Lp", ""), ("L", ": at L, m gets it times a"), ("p", ": at p, z gets it times q"))),
-    ("max for both", {"loser": lambda g, p, w: g}, "Only the larger operand changed m: the smaller one gets 0."),
+      for own, at in (("Lp", ""), ("L", ": at L, m receives it times a"), ("p", ": at p, z receives it times q"))),
+    ("max for both", {"loser": lambda g, p, w: g}, "Only the larger operand affects m: the smaller one receives 0."),
     ("max to the smaller one", {"loser": lambda g, p, w: g, "winner": lambda g, p, w: 0.0},
-     "m = p, as p is the larger: p gets the whole gradient, and w gets 0."),
+     "m = p because p is larger: p receives the whole gradient, and w receives 0."),
     ("max in halves", {"loser": lambda g, p, w: g / 2.0, "winner": lambda g, p, w: g / 2.0},
-     "max routes: the larger operand gets the whole gradient, not half of it."),
+     "max selects: the larger operand receives the whole gradient, not half of it."),
     ("max as a factor", {"winner": lambda g, p, w: g * p}, "max has the slope 1 for the larger operand, not p."),
     ("max as a product", {"winner": lambda g, p, w: g * w, "loser": lambda g, p, w: g * p},
      "max is not ×: its slope is 1 for the larger operand and 0 for the other."),
-    ("+ in halves", {"add": lambda g, x, y: g / 2.0}, "+ hands the whole gradient to each operand."),
-    ("+ as a factor", {"add": lambda g, x, y: g * x},
-     "+ has the local derivative 1, not x: it hands the gradient on."),
+    ("+ in halves", {"add": lambda g, x, y: g / 2.0}, "+ passes the whole gradient to each operand."),
+    ("+ as a factor", {"add": lambda g, x, y: g * x}, "+ has the local derivative 1, not x."),
     ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: exchanging operands belongs to ×."),
     *slopes("", "h", g="σ"),
     ("1 at L", {"start": True},
-     "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
-    ("× hands on", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + hands it on."),
+     "L is not the root: it receives a gradient from upstream, which multiplies all the others."),
+    ("× as +", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + passes it on."),
     ("the other operand of L forgotten", {"forgotten": True},
-     "L = m·a is a product too: m gets the upstream gradient times a, and a gets it times m."),
-    ("x for q", {"q": lambda x, y: x}, "z is multiplied by all of q = x + y: it gets the gradient times q."),
-    ("y for q", {"q": lambda x, y: y}, "z is multiplied by all of q = x + y: it gets the gradient times q."),
-    ("w for m", {"m": min}, "m is the larger of p and w: a gets the gradient times m = p."),
-    ("h for a", {"a": lambda h: h}, "m is multiplied by a = σ(h), not by h: it gets the gradient times a."),
+     "L = m·a is a product too: m receives the upstream gradient times a, and a receives it times m."),
+    ("x for q", {"q": lambda x, y: x}, "z is multiplied by all of q = x + y: it receives the gradient times q."),
+    ("y for q", {"q": lambda x, y: y}, "z is multiplied by all of q = x + y: it receives the gradient times q."),
+    ("w for m", {"m": min}, "m is the larger of p and w: a receives the gradient times m = p."),
+    ("h for a", {"a": lambda h: h}, "m is multiplied by a = σ(h), not by h: it receives the gradient times a."),
     ("forgot the upstream", {"local": True},
      "These are local derivatives: multiply each by the gradient that arrives at the node."),
 )  # fmt: skip
@@ -619,7 +612,7 @@ def _gates(
     forgotten: bool = False, q: Callable[[float, float], float] = lambda x, y: x + y,
     m: Callable[[float, float], float] = max, a: Callable[[float], float] = sigmoid,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
-    """The gradients of L = max(p, w)·σ(h), p = (x + y)·z; each option makes a mistake."""
+    """Compute the gradients of L = max(p, w)·σ(h), p = (x + y)·z; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         def times(g: float, mine: float, others: float) -> float:
@@ -650,32 +643,32 @@ GATES = Exercise(
         f"$y = {p['y']:g}$, $z = {p['z']:g}$, $w = {p['w']:g}$, $h = {p['h']:g}$. The forward pass gave $q = "
         f"{p['x'] + p['y']:g}$, $p = {(p['x'] + p['y']) * p['z']:g}$, $m = {(p['x'] + p['y']) * p['z']:g}$, $a = "
         f"{sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph: the gradient that arrives at it from upstream "
-        f"is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? Answer four "
-        "numbers, in this order."),
+        f"is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? Answer with "
+        "four numbers, in this order."),
     make=lambda rng: {
         "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]),
         "z": rng.choice([1.5, 2.5, 3.5]), "w": rng.choice([-3.0, -2.0, 2.0]),
         "h": rng.choice([-1.5, -0.5, 0.5, 1.5]), "g": rng.choice([-3.0, 3.0, 5.0]),
     },
-    right=_gates(), calculation=_gates,
-    mistakes=mistakes(*GATES_SLIPS, calculation=_gates),
-    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other: $L$, then $m$ and $a$, "
-           "then what they were computed from.",
-           r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
-           r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
-           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times "
-           "$z$."),
+    calculation=_gates,
+    mistakes=GATES_SLIPS,
+    hints=("Begin at $L$ with the gradient from upstream, and proceed node by node: $L$, then $m$ and $a$, then the "
+           "nodes that they were computed from.",
+           r"$+$ passes the gradient on, $\times$ multiplies it by the other operand, $\max$ passes it only to the "
+           r"larger operand, $\sigma$ multiplies it by $a(1 - a)$.",
+           r"$m$ receives (upstream) $\cdot\, a$, and so does $p$; $z$ then receives this times $q$, and $x$ "
+           "receives it times $z$."),
     derivation=_explain_gates,
 )  # fmt: skip
 
 
 def tenths(rng: Random, n: int) -> Numbers:
-    """n different numbers of one decimal other than 0, which are easy to write down."""
+    """Draw n different numbers with one decimal, none of them 0, which are easy to write down."""
     return [k / 10.0 for k in rng.sample([*range(-9, 0), *range(1, 10)], n)]
 
 
 def _network(rng: Random) -> Problem:
-    """A 2-3-3 network: W² is square, so W and Wᵀ are easily confused."""
+    """Make a 2-3-3 network: W² is square, so W and Wᵀ are easily confused."""
     W2 = [tenths(rng, 3) for _ in range(3)]
     return {
         "W1": [tenths(rng, 2) for _ in range(3)], "b1": tenths(rng, 3), "W2": W2, "b2": tenths(rng, 3),
@@ -702,7 +695,7 @@ def _passed(p: Problem) -> Pass:
 
 
 def _explained(p: Problem, wrt: Sequence[str], through: Sequence[str] = ()) -> Any:
-    """The derivations of ∂L/∂wrt for one or more nodes of the network."""
+    """Explain ∂L/∂wrt for one or more nodes of the network."""
     model = MLP(2, [3, 3], activation="sigmoid", output="sigmoid")
     model.load_state_dict({f"net.layers.{2 * l}.{letter}": p[f"{letter}{l + 1}"] for l in (0, 1) for letter in "Wb"})
     loss = named(L=half_squared_error(model.trace(p["x"]).output, p["y"]))
@@ -712,7 +705,7 @@ def _explained(p: Problem, wrt: Sequence[str], through: Sequence[str] = ()) -> A
 
 
 def _hidden_network(rng: Random) -> Problem:
-    """One whose δ¹ have digits to compare."""
+    """Make a network whose δ¹ are large enough to compare their digits."""
     while min(map(abs, _behind()(p := _network(rng)))) < 0.01:
         pass
     return p
@@ -727,7 +720,7 @@ def _output(
     slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
     of: Callable[[Numbers, Pass], Numbers] = lambda d, p: d,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
-    """δ of the output layer; each option makes a mistake."""
+    """Compute δ of the output layer; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         passed = _passed(p)
@@ -740,12 +733,12 @@ BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where the 2 in "
-        f"$a^2_j$ is the layer, and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, $a^2 "
-        f"= {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is "
-        r"$\frac{\partial L}{\partial b^2}$? Answer three numbers, with four decimals."),
+        f"$a^2_j$ denotes the layer and the last 2 is a square. For one example $z^2 = {_rounded(_passed(p).z[1])}$, "
+        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What "
+        r"is $\frac{\partial L}{\partial b^2}$? Answer with three numbers, to four decimals."),
     make=_network,
-    right=_output(), calculation=_output,
-    mistakes=mistakes(
+    calculation=_output,
+    mistakes=(
         *slopes("a − y is ∂L/∂a. "),
         ("forgot the upstream", {"error": lambda z, a, y: 1.0},
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
@@ -756,15 +749,14 @@ BIAS = Exercise(
         ("z for a in the loss", {"error": lambda z, a, y: z - y},
          "The loss compares the output a with y: a − y, not z − y."),
         ("forgot the target", {"error": lambda z, a, y: a}, "∂L/∂a = a − y: the target y is missing."),
-        ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 where the output is right."),
+        ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 if the output is right."),
         ("the derivative of cross-entropy",
          {"error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: 1.0},
          "(a − y)/(a(1 − a)) is the derivative of cross-entropy; that of ½(y − a)² is a − y."),
-        ("the running sum", {"of": lambda d, p: [sum(d)] * 3},
-         "b²_j reaches L through z²_j alone: the three derivatives are not added."),
+        ("the sum of all three", {"of": lambda d, p: [sum(d)] * 3},
+         "b²_j reaches L only through z²_j: the three derivatives are not added."),
         ("times a¹, as for a weight", {"of": lambda d, p: [x * a for x, a in zip(d, p.a[0])]},
-         "∂z_j/∂b_j = 1: a¹ belongs to the derivatives of the weights."),
-        calculation=_output),
+         "∂z_j/∂b_j = 1: a¹ belongs to the derivatives of the weights.")),
     hints=(r"$z_j = \ldots + b_j$, so what is $\frac{\partial z_j}{\partial b_j}$? And what is $\frac{\partial "
            r"L}{\partial b_j}$ then, in terms of $\delta$?",
            r"$\frac{\partial L}{\partial b^2} = \delta^2$, and $\delta^2_j = \frac{\partial L}{\partial a_j}\,"
@@ -781,7 +773,7 @@ def _behind(
     weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2),
     combine: Callable[[Iterable[float]], float] = sum, slope_of: str = "k",
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
-    """δ of two hidden units; each option makes a mistake."""
+    """Compute δ of two hidden units; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         passed, W, found = _passed(p), p["W2"], []
@@ -800,24 +792,24 @@ HIDDEN = Exercise(
     "hidden", "δ¹_1 and δ¹_3", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         "Take a 2-3-3 network as before, with other numbers. $W^2$ has the rows "
-        rf"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; the example gave $\delta^2 = "
+        rf"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; for one example, $\delta^2 = "
         rf"{_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. What are $\delta^1_1$ and "
-        r"$\delta^1_3$? Answer two numbers, `[δ¹_1, δ¹_3]`, with four decimals."),
+        r"$\delta^1_3$? Answer with two numbers, `[δ¹_1, δ¹_3]`, to four decimals."),
     make=_hidden_network,
-    right=_behind(), calculation=_behind,
-    mistakes=mistakes(
+    calculation=_behind,
+    mistakes=(
         ("W for Wᵀ", {"transposed": True},
          "Unit k reaches output j through w_jk: the backward pass sums over column k of W, not over row k."),
         *slopes("Wᵀ δ is ∂L/∂a¹. "),
         ("forgot the upstream", {"delta": lambda d, k: [1.0] * 3},
          "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
         ("forgot W", {"weights": lambda w: 1.0},
-         "δ²_j comes back over the edge w_jk: multiply each δ_j by its weight."),
+         "δ²_j comes back along the edge w_jk: multiply each δ_j by its weight."),
         *((f"the {word} term only", {"terms": lambda k, j=j: [j]},
-           f"Unit k reaches L through three outputs, and your number has only the {word} of the three shares.")
+           f"Unit k reaches L through three outputs, but your number includes only the {word} of the three shares.")
           for j, word in enumerate(("first", "middle", "last"))),
         *((f"the {word} term missing", {"terms": lambda k, j=j: {0, 1, 2} - {j}},
-           f"There are three shares, one for each output, and the {word} one is missing: add it.")
+           f"There are three shares, one for each output, but the {word} one is missing: add it.")
           for j, word in enumerate(("first", "middle", "last"))),
         ("only j = k", {"terms": lambda k: [k]},
          "Unit k reaches every output, not only the one with its own number: add the shares of all three j."),
@@ -830,14 +822,13 @@ HIDDEN = Exercise(
         ("the mean for the sum", {"combine": lambda shares: sum(shares) / 3.0},
          "The shares of the three outputs are added, not averaged."),
         ("the slope of unit j for that of unit k", {"slope_of": "j"},
-         "All three shares come together at unit k: multiply their sum by its own slope, a_k(1 − a_k)."),
+         "All three shares meet at unit k: multiply their sum by the slope of this unit, a_k(1 − a_k)."),
         *(("the slope of the output layer", {"slope_of": of},
-           "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹).")
+           "δ² already includes the slope of σ in layer 2; here you need that of layer 1, a¹(1 − a¹).")
           for of in ("2j", "2k")),
         *((f"units {' and '.join(str(k + 1) for k in units)}", {"units": units},
            "The question is about units 1 and 3; in Python they have the indices 0 and 2.")
-          for units in ((0, 1), (1, 2))),
-        calculation=_behind),
+          for units in ((0, 1), (1, 2)))),
     hints=(r"Through which $z^2_j$ does $z^1_1$ reach the loss?",
            r"$\delta^1_k = \sum_j \delta^2_j w^2_{jk} \sigma'(z^1_k)$: it has three terms, down column $k$.",
            r"Compute $(\delta^2_1 w^2_{1k} + \delta^2_2 w^2_{2k} + \delta^2_3 w^2_{3k}) \cdot a^1_k (1 - a^1_k)$."),
@@ -850,7 +841,7 @@ def _outer(
     delta: Callable[[Numbers], Numbers] = lambda d: d, inputs: Callable[[Numbers], Numbers] = lambda a: a,
     mixed: bool = False,
 ) -> Callable[[Matrix, Matrix], Matrix]:  # fmt: skip
-    """δ aᵀ, the mean over the examples; each option makes a mistake."""
+    """Compute δ aᵀ, the mean over the examples; each option makes a mistake."""
 
     def gradient(D: Matrix, A: Matrix) -> Matrix:
         factor = scale(len(D), len(D[0]))
@@ -864,7 +855,7 @@ def _outer(
 
 
 def _explain_weight(p: Problem) -> Any:
-    """∂L/∂w_11 over a mini-batch of three, as a sum over the z of each example."""
+    """Explain ∂L/∂w_11 over a mini-batch of three, as a sum over the z of each example."""
     D, A = next(case for case in p["cases"] if len(case[0]) == 3)
     z = [f"z_{i} = w_11*a_{i}1 + w_12*a_{i}2" for i in (1, 2, 3)]
     inputs = {f"a_{i}{k}": a[k - 1] for i, a in enumerate(A, 1) for k in (1, 2)}
@@ -876,46 +867,43 @@ def _explain_weight(p: Problem) -> Any:
 OUTER = Exercise(
     "outer", "∂L/∂W of a mini-batch", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        r"Write `weight_gradient(D, A)`. Both are lists of rows (`np.array(D)`, if you like matrices). For each "
-        r"example of the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of the layer. $L$ is "
-        r"the mean of the examples' losses, and $\delta$ is "
-        r"$\frac{\partial}{\partial z}$ of one example's loss. Return $\frac{\partial L}{\partial W}$ as a list of "
-        r'rows in the shape of $W$: rows are "to" ($\delta$), columns are "from" ($a$).'),
+        r"Write `weight_gradient(D, A)`. Both arguments are lists of rows (use `np.array(D)` if you prefer "
+        r"matrices). For each example of the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of "
+        r"the layer. $L$ is the mean of the examples' losses, and $\delta$ is $\frac{\partial}{\partial z}$ of one "
+        r"example's loss. Return $\frac{\partial L}{\partial W}$ as a list of rows in the shape of $W$: rows are "
+        r'"to" ($\delta$), columns are "from" ($a$).'),
     make=lambda rng: {
         "cases": [
             ([tenths(rng, to) for _ in range(m)], [tenths(rng, from_) for _ in range(m)])
             for m, to, from_ in ((3, 2, 2), (2, 2, 3), (4, 3, 2))
         ]
     },
-    right=_outer(), calculation=_outer, examples=lambda p: [len(D) for D, _ in p["cases"]],
-    mistakes=mistakes(
+    calculation=_outer, examples=lambda p: [len(D) for D, _ in p["cases"]],
+    mistakes=(
         ("divided by the number of units", {"scale": lambda m, n: 1.0 / n},
          "Divide by the number of examples, len(D); len(D[0]) is the number of units."),
         ("divided by the examples and the units", {"scale": lambda m, n: 1.0 / (m * n)},
-         "Only the examples are averaged: divide by their number, not by the number of units too."),
-        *((f"the {word} example only", {"chosen": chosen} | more,
-           f"Your answer has only the {word} example's δ aᵀ: add those of all examples, and divide by their number.")
-          for word, chosen in (("last", slice(-1, None)), ("first", slice(1))) for more in (
-              {}, {"scale": lambda m, n: 1.0})),
-        *((f"the {word} example missing", {"chosen": chosen} | more,
+         "Only the examples are averaged: divide by their number, not also by the number of units."),
+        *((f"the {word} example only", {"chosen": chosen},
+           f"Your answer includes only the {word} example's δ aᵀ: add those of all examples.")
+          for word, chosen in (("last", slice(-1, None)), ("first", slice(1)))),
+        *((f"the {word} example missing", {"chosen": chosen},
            f"The {word} example has no share in your answer: does the loop begin and end in the right place?")
-          for word, chosen in (("last", slice(None, -1)), ("first", slice(1, None))) for more in (
-              {}, {"scale": lambda m, n: 1.0}, {"scale": lambda m, n: 1.0 / (m - 1)})),
+          for word, chosen in (("last", slice(None, -1)), ("first", slice(1, None)))),
         ("forgot the upstream", {"delta": lambda d: [1.0] * len(d)},
          "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
         ("all rows are one list", {"alias": True},
-         "`[[0.0] * n] * m` has one row m times, and what you add to one is in all: make a list for each row."),
+         "`[[0.0] * n] * m` repeats the same row m times, so a change of one changes all: make a list for each row."),
         ("forgot the input", {"inputs": lambda a: [1.0] * len(a)},
-         "δ_j is ∂L/∂b_j; for a weight multiply it by what the weight multiplies, a_k."),
+         "δ_j is ∂L/∂b_j; for a weight, multiply it by the input that the weight multiplies, a_k."),
         ("the product of the means", {"mixed": True, "scale": lambda m, n: 1.0 / m**2},
          "Multiply δ and a of the same example, then average: the mean of products is not the product of means."),
         ("the product of the sums", {"mixed": True, "scale": lambda m, n: 1.0},
          "Multiply δ and a of the same example, then average: the sum of products is not the product of sums."),
         ("a slope too many", {"inputs": lambda a: [x * (1.0 - x) for x in a]},
-         "δ is ∂/∂z, so the slope of the activation is in it already: multiply it by a alone."),
+         "δ is ∂/∂z, which already includes the slope of the activation: multiply it only by a."),
         ("a slope too many", {"delta": lambda d: [x * (1.0 - x) for x in d]},
-         "δ is ∂/∂z, so the slope of the activation is in it already."),
-        calculation=_outer),
+         "δ is ∂/∂z, which already includes the slope of the activation.")),
     hints=(r"For one example, $\frac{\partial L}{\partial w_{jk}} = \delta_j a_k$. How many numbers is that, and in "
            "which shape?",
            r"Add up $\delta_j a_k$ over the examples and divide by their number.",
@@ -937,7 +925,7 @@ def _share(
     at: Callable[[int, int], int] = lambda label, n: label,
     factor: Callable[[Numbers, int], float] = lambda s, label: 1.0,
 ) -> Callable[[Numbers, int], Numbers]:  # fmt: skip
-    """∂L/∂z of softmax and cross-entropy; each option makes a mistake."""
+    """Compute ∂L/∂z of softmax and cross-entropy; each option makes a mistake."""
 
     def delta(z: Numbers, label: int) -> Numbers:
         s, n = of(z), len(z)
@@ -961,38 +949,38 @@ SOFTMAX = Exercise(
         r"counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
     make=lambda rng: {"cases": [
         (tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
-    right=_share(), calculation=_share,
-    mistakes=mistakes(
+    calculation=_share,
+    mistakes=(
         ("0 at the label", {"rule": lambda s, t: s * (1.0 - t)},
          "At the label ∂L/∂z is s − 1: the −1 comes from −z_label, and s from log Σ exp."),
-        ("softmax alone", {"rule": lambda s, t: s},
+        ("only softmax", {"rule": lambda s, t: s},
          "s is the derivative of log Σ exp; the term −z_label adds −1 at the label."),
         ("g for g′, unit by unit", {"rule": lambda s, t: (s - t) * s * (1.0 - s)},
-         "s(1 − s) is the slope of one σ; in softmax each logit changes all the shares, which gives s − t in all."),
+         "s(1 − s) is the slope of one σ; in softmax each logit changes all shares, and together they give s − t."),
         ("the slope of one share", {"rule": lambda s, t: s * (1.0 - s)},
-         "s(1 − s) is how a share changes with its own logit; ∂L/∂z also needs the loss, and gives s − t in all."),
+         "s(1 − s) is how a share changes with its own logit; ∂L/∂z includes the loss too, and is s − t."),
         *(("labels miscounted", {"at": lambda label, n, by=by: label + by},
-           "The −1 stands beside its place: `label` is 0 for the first class, as in `z[label]`.") for by in (-1, 1)),
+           "The −1 is off by one place: `label` is 0 for the first class, as in `z[label]`.") for by in (-1, 1)),
         *((f"the {word} class for the label", {"at": lambda label, n, place=place: place},
-           f"The −1 belongs to the place `label`, not to the {word}.")
+           f"The −1 belongs at the index `label`, not at the {word}.")
           for place, word in ((0, "first"), (-1, "last"))),
         ("the largest logit for the label", lambda z, label: _share()(z, z.index(max(z))),
-         "The −1 belongs to the true class, `label`, even where another class has the largest share."),
+         "The −1 belongs to the true class, `label`, even if another class has the largest share."),
         ("the label's number subtracted", lambda z, label: [s_k - label for s_k in _softmax(z)],
-         "`label` is an index: subtract 1 at this place and 0 elsewhere."),
+         "`label` is an index: subtract 1 at this index and 0 elsewhere."),
         ("−1 everywhere", {"rule": lambda s, t: s - 1.0},
          "L = log Σ exp(z) − z_label subtracts only the label's own logit: elsewhere ∂L/∂z is s."),
         ("+1 for −1", {"rule": lambda s, t: s + t}, "L has −z_label, so its derivative is s − 1 at the label."),
         ("nothing but the label", {"rule": lambda s, t: t * (s - 1.0)},
-         "Σ exp has the other logits too: raising one takes a share from the label, so ∂L/∂z is s there."),
-        ("the −1 alone", {"rule": lambda s, t: -t}, "log Σ exp(z) depends on every logit too: its derivative is s."),
+         "Σ exp contains the other logits too: raising one takes a share from the label, so its ∂L/∂z is s."),
+        ("only the −1", {"rule": lambda s, t: -t}, "log Σ exp(z) depends on every logit too: its derivative is s."),
         *(("stopped at s", {"rule": lambda s, t, of=of: -of(t) / s},
            "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax.")
           for of in (float, lambda t: 1.0)),
         *(("the loss for its slope", {"rule": lambda s, t, of=of: -of(t) * log(s)},
            "−log s is the loss; the question is how it changes with each logit.") for of in (float, lambda t: 1.0)),
         ("0 and 1 of the label exchanged", {"rule": lambda s, t: s - (1.0 - t)},
-         "The 1 stands at the label, and 0 at all other places: you subtracted 1 everywhere else."),
+         "Subtract 1 at the label and 0 everywhere else: you did the opposite."),
         ("log s for s", {"rule": lambda s, t: log(s) - t},
          "The derivative of log Σ exp(z) is s, without a logarithm."),
         ("forgot the logarithm", {"factor": lambda s, label: s[label]},
@@ -1001,20 +989,19 @@ SOFTMAX = Exercise(
          "L is one loss, not a mean over the classes: nothing is divided by their number."),
         ("powers that are not shares", {"of": lambda z: [exp(z_k) for z_k in z]},
          "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
-        ("z for softmax", {"of": lambda z: z}, "z − t has the logits themselves: turn them into shares first."),
+        ("z for softmax", {"of": lambda z: z}, "z − t uses the logits themselves: turn them into shares first."),
         ("shares of z without exp", {"of": lambda z: [z_k / sum(z) for z_k in z]},
          "Softmax divides exp(z_k) by the sum of all exp(z_i): take exp first."),
         ("exp of the negative logits", {"of": lambda z: _softmax([-z_k for z_k in z])},
          "The largest logit has the largest share: exp(z_k), not exp(−z_k)."),
         ("divided by the largest", {"of": lambda z: [exp(z_k - max(z)) for z_k in z]},
-         "Subtracting the maximum is only for safety: divide by the sum of all powers too."),
+         "Subtracting the maximum only avoids overflow: divide by the sum of all powers too."),
         ("the maximum subtracted on one side only",
          {"of": lambda z: [exp(z_k - max(z)) / sum(map(exp, z)) for z_k in z]},
-         "Subtract the maximum in every power, also in those of the sum below."),
+         "Subtract the maximum in every power, including those in the denominator."),
         ("σ for softmax", {"of": lambda z: [sigmoid(z_k) for z_k in z]},
-         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum."),
-        calculation=_share),
-    hints=(r"$L = \log \sum_k \exp(z_k) - z_\text{label}$. Differentiate the two parts one by one.",
+         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum.")),
+    hints=(r"$L = \log \sum_k \exp(z_k) - z_\text{label}$. Differentiate the two parts separately.",
            r"$\frac{\partial}{\partial z_k} \log \sum_i \exp(z_i) = \exp(z_k) / \sum_i \exp(z_i)$, which is $s_k$.",
            "It is $s_k - 1$ at the label and $s_k$ elsewhere."),
     derivation=_explain_softmax,

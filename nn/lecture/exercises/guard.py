@@ -1,7 +1,7 @@
-"""Runs a student's code, so that whatever it does ends in one sentence, and a loop without an end in a few seconds.
+"""Runs a student's code so that every failure becomes one sentence and an endless loop stops after a few seconds.
 
-A second thread watches the clock and raises an exception in the first one, again and again where the code catches it.
-A browser has no threads; there a trace function looks at the clock before every instruction. Neither can interrupt a
+A second thread watches the clock and raises an exception in the first one, repeatedly if the code catches it. A
+browser has no threads: there, a trace function checks the clock before every instruction. Neither can interrupt a
 single call into C.
 """
 
@@ -20,21 +20,21 @@ from autograd.text import clipped, text_name
 
 MOST_WORDS = 300  # characters of an error that the student's code raised
 MOST_PRINTED = 2_000  # characters that it may print
-WALL = 3.0  # the code may take so many times its seconds when it does not compute but waits
+WALL = 3.0  # code that waits instead of computing may take this many times its seconds
 
 
 class NoAnswer(Exception):
-    """The answer cannot be compared: the message continues "Your function" or "Your answer"."""
+    """Raised if an answer cannot be compared. The message continues "Your function" or "Your answer"."""
 
 
 class Stopped(BaseException):
-    """The code took too long. No Exception, which the code may catch."""
+    """Raised if the code takes too long. It is not an Exception, which the code might catch."""
 
 
 class Insistent(Stopped):
-    """Is raised by the second thread; where the code catches it, it is raised once more on the code's next line.
+    """Raised by the second thread; if the code catches it, its next line raises Stopped again.
 
-    It is made when it is caught, in the thread that catches it, so the lines that come next are those of the handler.
+    The instance is made in the thread that catches it, at the moment of catching: the next line is in the handler.
     """
 
     def __init__(self) -> None:
@@ -50,27 +50,27 @@ class Insistent(Stopped):
 
 
 class Printer(io.TextIOBase):
-    """Passes on what is printed up to a limit, and drops the rest."""
+    """Passes printed text on up to a limit and drops the rest."""
 
     def __init__(self, out: Any) -> None:
         self.out, self.left = out, MOST_PRINTED
 
     def write(self, text: str) -> int:
-        """Print as much of the text as is left."""
+        """Print as much of the text as the limit leaves."""
         if self.left > 0:
             self.out.write(text[: self.left] + (" …\n" if len(text) > self.left else ""))
         self.left -= len(text)
         return len(text)
 
     def flush(self) -> None:
-        """Pass it on."""
+        """Flush the underlying stream."""
         self.out.flush()
 
 
 def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns. NotImplementedError and NoAnswer pass; everything else ends in NoAnswer.
+    """Return what the function returns. NotImplementedError and NoAnswer pass; other errors become NoAnswer.
 
-    A Ctrl-C from the keyboard passes too, but not a KeyboardInterrupt that the code itself raises.
+    A Ctrl-C from the keyboard passes too, but not a KeyboardInterrupt that the code raises.
     """
     try:
         with redirect_stdout(Printer(sys.stdout)):
@@ -78,21 +78,19 @@ def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> An
     except (NoAnswer, NotImplementedError):
         raise
     except Stopped:
-        raise NoAnswer(f"did not end within {seconds:g} seconds: is there a loop without an end?") from None
+        raise NoAnswer(f"did not end within {seconds:g} seconds: does it contain an endless loop?") from None
     except RecursionError:
-        raise NoAnswer("calls itself, or contains itself, without an end") from None
-    except KeyboardInterrupt as error:
-        if not _was_raised(error):
-            raise
-        raise NoAnswer(raised(error)) from None
+        raise NoAnswer("calls itself, or contains itself, without end") from None
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and not _was_raised(error):
+            raise
         raise NoAnswer(raised(error)) from None
 
 
 def raised(error: BaseException) -> str:
-    """What the student's code raised, on one line."""
+    """Describe an exception of the student's code on one line."""
     words = ""
-    with suppress(Exception):  # an error may have a text that cannot be read
+    with suppress(Exception):  # str(error) may itself raise
         words = clipped(text_name(str(error)), MOST_WORDS)
     return f"raised {type(error).__name__}{': ' if words else ''}{words}"
 
@@ -117,12 +115,12 @@ def _limited(seconds: float, function: Callable[..., Any], *arguments: Any) -> A
                 watching.join()
                 settrace(before)
                 break
-            except Stopped:  # raised just before the watching thread was told that all is over
+            except Stopped:  # raised just before the watching thread saw ``over``
                 continue
 
 
 def _watch(thread: int, over: Event, is_late: Callable[[], bool]) -> Thread:
-    """Raise Stopped in a thread when it is late, again and again until it gives up."""
+    """Raise Insistent in a thread once it is late, repeatedly until it ends."""
     import ctypes
 
     def watch() -> None:
@@ -151,7 +149,7 @@ def _traced(is_late: Callable[[], bool], function: Callable[..., Any], *argument
 
 
 def _was_raised(error: BaseException) -> bool:
-    """Whether a ``raise`` statement made the error, and not a signal."""
+    """Return whether a ``raise`` statement, not a signal, made the error."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

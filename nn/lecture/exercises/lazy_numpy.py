@@ -1,4 +1,4 @@
-"""NumPy, imported when an exercise first needs it: where there is none, as on some pages, the others work."""
+"""Imports NumPy when an exercise first uses it, so that the others run without NumPy, as on some web pages."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

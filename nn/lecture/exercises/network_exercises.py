@@ -1,4 +1,4 @@
-"""Exercises on whole networks: σ with cross-entropy, all gradients of two layers, batch normalisation backward."""
+"""Defines the exercises on networks: σ with cross-entropy, a whole backward pass, batch normalisation backward."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ from nn.lecture.exercises.exercise import (
     Problem,
     explained,
     flat,
-    mistakes,
     tried,
-)  # fmt: skip
+)
 from nn.lecture.exercises.gradient_exercises import sigmoid, slopes, tenths
 from nn.lecture.exercises.guard import NoAnswer, guarded
 from nn.lecture.exercises.lazy_numpy import Array, np
@@ -60,48 +59,47 @@ def _log_loss(a: Array, y: Array) -> Array:
 CROSS_ENTROPY = Exercise(
     "cross_entropy", "δ of σ with cross-entropy",
     question=lambda p: (
-        "Three sigmoid units say yes or no to three questions about one picture, and more than one answer may be "
-        "yes. The loss is the cross-entropy\n\n"
+        "Three sigmoid units answer three yes-or-no questions about one picture, and several answers may be yes. The "
+        "loss is the cross-entropy\n\n"
         r"$$L = -\sum_j \bigl[\, y_j \log a_j + (1 - y_j) \log(1 - a_j) \,\bigr], \qquad a_j = \sigma(z_j).$$"
         "\n\n"
-        f"An example gave $z = ({', '.join(f'{z:g}' for z in p['z'])})$, and its targets are $y = "
-        rf"({', '.join(f'{y:g}' for y in p['y'])})$. What is $\delta_j = \partial L/\partial z_j$? Answer three "
-        "numbers."),
+        f"For one example, $z = ({_listed(p['z'])})$ and the targets are $y = ({_listed(p['y'])})$. What is "
+        r"$\delta_j = \partial L/\partial z_j$? Answer with three numbers."),
     make=lambda rng: {"z": [2.0 * z for z in tenths(rng, 3)], "y": [1.0, 0.0, 1.0]},
     right=_each(lambda z, a, y: a - y),
-    mistakes=mistakes(
+    mistakes=(
         ("σ′ once more", lambda z, a, y: (a - y) * a * (1.0 - a),
          "That is δ of the squared error. With cross-entropy ∂L/∂a = (a − y)/(a(1 − a)), and the slope a(1 − a) "
          "cancels."),
         ("stopped at a", lambda z, a, y: (a - y) / (a * (1.0 - a)),
          "That is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
         ("softmax for σ", lambda z, a, y: _softmax(z) - y,
-         "Each unit answers a question of its own, so a = σ(z), not a share of a sum over all units."),
-        ("the term of y = 1 alone", lambda z, a, y: -y * (1.0 - a),
-         "Where y = 0 the second term, −log(1 − a), is left: it has a derivative too."),
-        ("the term of y = 0 alone", lambda z, a, y: (1.0 - y) * a,
-         "Where y = 1 the first term, −log a, is left: it has a derivative too."),
-        ("z for a", lambda z, a, y: z - y, "δ = a − y has a = σ(z), not z itself."),
-        ("forgot the target", lambda z, a, y: a, "a alone is δ only where y = 0."),
-        ("σ′ alone", lambda z, a, y: a * (1.0 - a),
+         "Each unit answers its own question, so a = σ(z), not a share of a sum over all units."),
+        ("only the term of y = 1", lambda z, a, y: -y * (1.0 - a),
+         "If y = 0, the second term, −log(1 − a), remains: it has a derivative too."),
+        ("only the term of y = 0", lambda z, a, y: (1.0 - y) * a,
+         "If y = 1, the first term, −log a, remains: it has a derivative too."),
+        ("z for a", lambda z, a, y: z - y, "δ = a − y uses a = σ(z), not z itself."),
+        ("forgot the target", lambda z, a, y: a, "δ equals a only if y = 0."),
+        ("only σ′", lambda z, a, y: a * (1.0 - a),
          "a(1 − a) says only how a changes with z: multiply by how L changes with a."),
         ("g for g′", lambda z, a, y: (a - y) / (1.0 - a),
          "You multiplied ∂L/∂a by a; to get from a back to z, multiply by the slope of σ, a(1 − a)."),
         ("the slope of tanh", lambda z, a, y: (a - y) * (1.0 - a * a),
-         "1 − a² belongs to tanh, and with cross-entropy the slope of σ cancels: δ = a − y."),
-        ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * sigmoid(a) * (1.0 - sigmoid(a)),
-         "a is σ(z) already, and with cross-entropy its slope cancels: δ = a − y."),
-        ("σ twice", lambda z, a, y: sigmoid(a) - y, "a is σ(z) already: δ = a − y, without another σ."),
-        ("times z", lambda z, a, y: (a - y) * z, "δ = a − y is all: z has no place in it but inside σ."),
+         "1 − a² is the slope of tanh, and with cross-entropy the slope of σ cancels: δ = a − y."),
+        ("σ′(a) for σ′(z)", lambda z, a, y: (a - y) * sigmoid(a) * (1.0 - sigmoid(a)),
+         "a is already σ(z), and with cross-entropy the slope of σ cancels: δ = a − y."),
+        ("σ twice", lambda z, a, y: sigmoid(a) - y, "a is already σ(z): δ = a − y, without another σ."),
+        ("times z", lambda z, a, y: (a - y) * z, "δ is a − y: z enters it only through a = σ(z)."),
         ("the sign of z", lambda z, a, y: (1.0 - a) - y, "a = 1/(1 + e⁻ᶻ), with a minus sign in the exponent."),
         ("y and 1 − y exchanged", lambda z, a, y: a - (1.0 - y), "log a belongs to y = 1, and log(1 − a) to y = 0."),
         ("the loss itself", lambda z, a, y: _log_loss(a, y),
-         "These are the three losses; the question asks for their derivatives."),
-        of=_each),
+         "These are the three losses; the question asks for their derivatives.")),
+    of=_each,
     hints=(r"$\delta_j = \frac{\partial L}{\partial a_j}\,\sigma'(z_j)$, and only the term of unit $j$ depends on "
            "$a_j$.",
            r"$\frac{\partial L}{\partial a} = -\frac{y}{a} + \frac{1 - y}{1 - a} = \frac{a - y}{a(1 - a)}$, and "
-           r"$\sigma'(z) = a(1 - a)$. What is left of the product?",
+           r"$\sigma'(z) = a(1 - a)$. What remains of the product?",
            r"Compute $a_j = 1/(1 + e^{-z_j})$, then $a_j - y_j$."),
     derivation=lambda p: explained(
         "L = -y*log(a) - (1 - y)*log(1 - a); a = sigmoid(z)", "z", z=p["z"][0], y=p["y"][0]),
@@ -114,7 +112,8 @@ CROSS_ENTROPY = Exercise(
 Gradients = tuple[Any, Any, Any, Any]  # of W1, b1, W2 and b2
 Of1 = Callable[[Array], Array]
 Of2 = Callable[[Array, Array], Array]
-HIDDEN, EXAMPLES, STEPS, RATE, MOMENTUM, SECONDS = 8, 60, 200, 1.0, 0.9, 8.0  # of the training after a right answer
+# the training that follows a right answer
+HIDDEN, EXAMPLES, STEPS, RATE, MOMENTUM, SECONDS = 8, 60, 200, 1.0, 0.9, 8.0
 
 
 def _network(
@@ -126,7 +125,7 @@ def _network(
     into_second: Callable[[Array, Array, Array], Array] = lambda x, z, a: a, only: int | None = None,
     b_of: Callable[[Array, Array], tuple[Array, Array]] = lambda d1, d2: (d1, d2),
 ) -> Callable[..., Gradients]:  # fmt: skip
-    """∂L/∂W¹, ∂L/∂b¹, ∂L/∂W², ∂L/∂b² of a 2-layer network; each option makes a mistake."""
+    """Compute ∂L/∂W¹, ∂L/∂b¹, ∂L/∂W², ∂L/∂b² of a 2-layer network; each option makes a mistake."""
 
     def gradients(W1: Matrix, b1: Numbers, W2: Matrix, b2: Numbers, X: Matrix, Y: Matrix) -> Gradients:
         x, y, V1, V2, m = np.array(X), np.array(Y), np.array(W1), np.array(W2), len(X)
@@ -169,7 +168,7 @@ def _explain_first(p: Problem) -> Any:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a right answer is good for: a network that it trained on the two moons."""
+    """A network that a right answer has trained on the two moons."""
 
     losses: Numbers
     right: int
@@ -177,14 +176,13 @@ class Trained:
     derivation: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        few = self.losses[:: max(1, len(self.losses) // 6)]
-        return (
-            f"{self.said()}\nthe loss every {max(1, len(self.losses) // 6)} steps: "
-            f"{' '.join(f'{loss:.3f}' for loss in few)}\n{self.derivation}"
-        )
+        every = max(1, len(self.losses) // 6)
+        few = " ".join(f"{loss:.3f}" for loss in self.losses[::every])
+        return f"{self.summary}\nthe loss every {every} steps: {few}\n{self.derivation}"
 
-    def said(self) -> str:
-        """The training in a sentence."""
+    @property
+    def summary(self) -> str:
+        """The training in one sentence."""
         return (
             f"Your function has trained a 2-{HIDDEN}-1 network on {EXAMPLES} points of the two moons: in "
             f"{len(self.losses)} steps the loss fell from {self.losses[0]:.3f} to {self.losses[-1]:.3f}, and "
@@ -194,9 +192,9 @@ class Trained:
     def _repr_html_(self) -> str:
         try:
             picture = f'<img alt="loss curve and decision boundary" src="data:image/png;base64,{self._png()}">'
-        except ImportError:  # there is no matplotlib
+        except ImportError:  # matplotlib is not installed
             picture = ""
-        return f"<p>{escape(self.said())}</p>{picture}{self.derivation._repr_html_()}"
+        return f"<p>{escape(self.summary)}</p>{picture}{self.derivation._repr_html_()}"
 
     def _png(self) -> str:
         from nn import plots
@@ -217,7 +215,7 @@ MOONS = moons(EXAMPLES, noise=0.1, rng=0)
 
 
 def _trained(function: Callable[..., Any]) -> Trained:
-    """SGD with momentum by the student's gradients. NoAnswer where they have other shapes than the weights."""
+    """Train with the student's gradients by SGD with momentum. Raises NoAnswer if they do not fit the weights."""
     rng = np.random.default_rng(0)
     weights = [2.0 * rng.normal(size=(HIDDEN, 2)), rng.normal(size=HIDDEN), rng.normal(size=(1, HIDDEN)), np.zeros(1)]
     velocities = [np.zeros(w.shape) for w in weights]
@@ -230,20 +228,17 @@ def _trained(function: Callable[..., Any]) -> Trained:
         losses.append(float(np.mean(_log_loss(np.clip(a, 1e-12, 1.0 - 1e-12), np.array(Y)))))
         returned = function(*(w.tolist() for w in weights), [row[:] for row in X], [row[:] for row in Y])
         gradients = [np.array(flat(gradient)) for gradient in returned]
-        if [g.size for g in gradients] != [w.size for w in weights]:
-            sizes = ", ".join(str(g.size) for g in gradients)
-            raise NoAnswer(
-                f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network it returned {sizes} numbers "
-                f"instead of {', '.join(str(w.size) for w in weights)}: take the sizes from W1 and W2"
-            )
-        if step == 0:
+        fault, sizes, needed = "", *([x.size for x in arrays] for arrays in (gradients, weights))
+        if sizes != needed:
+            fault = f"it returned {', '.join(map(str, sizes))} numbers instead of {', '.join(map(str, needed))}"
+        elif step == 0:
             right = _network()(*(w.tolist() for w in weights), X, Y)
-            for name, g, expected in zip(PARTS, gradients, right):
-                if np.abs(g - np.ravel(expected)).max() > LAST_DIGIT:
-                    raise NoAnswer(
-                        f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network its {name} is not: "
-                        "take the sizes from W1 and W2"
-                    )
+            pairs = zip(PARTS, gradients, right)
+            wrong = [name for name, g, expected in pairs if np.abs(g - np.ravel(expected)).max() > LAST_DIGIT]
+            fault = f"its {wrong[0]} is wrong" if wrong else ""
+        if fault:
+            what = f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network {fault}"
+            raise NoAnswer(f"{what}: take the sizes from W1 and W2")
         velocities = [MOMENTUM * v + g.reshape(v.shape) for v, g in zip(velocities, gradients)]
         weights = [w - RATE * v for w, v in zip(weights, velocities)]
         if monotonic() > end:
@@ -263,10 +258,10 @@ def _names(name: str, numbers: Any) -> Any:
 
 
 class Capstone(Exercise):
-    """After a right answer, the student's function trains a network."""
+    """An exercise after which the student's function trains a network."""
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
-        """The feedback, and after a right answer the training."""
+        """Return the feedback, which shows the training after a right answer."""
         feedback = super().check(problem, answer)
         if not feedback:
             return feedback
@@ -282,21 +277,20 @@ class Capstone(Exercise):
 CAPSTONE = Capstone(
     "capstone", "A network's whole backward pass",
     question=lambda p: (
-        "Write `gradients(W1, b1, W2, b2, X, Y)` for a network of two layers, from nothing: no `Value`, no engine. "
-        "All six are lists, of rows where they are matrices (`np.array(W1)`, if you like). Each row of `X` is an "
-        "example and each row of `Y` its targets. For one example $x$\n\n"
+        "Write `gradients(W1, b1, W2, b2, X, Y)` for a network of two layers from scratch: no `Value`, no engine. "
+        "All six arguments are lists; matrices are lists of rows (use `np.array(W1)` if you like). Each row of `X` "
+        "is an example, and each row of `Y` contains its targets. For one example $x$\n\n"
         r"$$z^1 = W^1 x + b^1, \quad a^1 = \sigma(z^1), \quad z^2 = W^2 a^1 + b^2, \quad a^2 = \sigma(z^2),$$"
         "\n\n"
-        r"its loss is the cross-entropy $-\sum_j [\,y_j \log a^2_j + (1 - y_j) \log(1 - a^2_j)\,]$, and $L$ is the "
-        "mean over the examples. Return `dW1, db1, dW2, db2`, each in the shape of what it belongs to. If they are "
-        "right, the check trains a network on the two moons with your function."),
+        r"and its loss is the cross-entropy $-\sum_j [\,y_j \log a^2_j + (1 - y_j) \log(1 - a^2_j)\,]$. $L$ is the "
+        "mean over the examples. Return `dW1, db1, dW2, db2`, each in the shape of its parameter. If they are right, "
+        "the check trains a network on the two moons with your function."),
     make=lambda rng: {"cases": [_case(rng, m, (2, 2, 2)) for m in (1, 3)]},
-    right=_network(),
     calculation=_network,
-    mistakes=mistakes(
+    mistakes=(
         ("W for Wᵀ", {"back": lambda W: W},
          "On the way back unit k collects the shares of column k of W²: multiply by W²ᵀ."),
-        *(("W² left out", {"back": back}, "δ² comes back over the weights: multiply by W²ᵀ.")
+        *(("W² left out", {"back": back}, "δ² comes back along the weights: multiply by W²ᵀ.")
           for back in (lambda W: np.eye(2), lambda W: np.ones((2, 2)))),
         *slopes("W²ᵀ δ² is ∂L/∂a¹. ", "z¹", "a¹"),
         ("the slope of the output layer", {"slope_of": 1}, "You used a²(1 − a²); δ¹ needs a¹(1 − a¹)."),
@@ -305,10 +299,9 @@ CAPSTONE = Capstone(
         ("sum for mean in the biases", {"mean_of_b": False},
          "You divide dW¹ and dW² by the number of examples, but not db¹ and db²."),
         ("forgot the upstream", {"upstream": False},
-         "δ¹ has the weights W² and the slope, but not δ²: multiply each weight by its δ²_j."),
-        ("δ¹ without what comes back", {"through": False},
-         "δ¹ is more than the slope a¹(1 − a¹): multiply by W²ᵀ δ²."),
-        *((name, {"biases": biases}, "Your forward pass leaves a bias out: z = W a + b.") for name, biases in (
+         "Your δ¹ includes the weights W² and the slope, but not δ²: multiply each weight by its δ²_j."),
+        ("forgot W²ᵀ δ²", {"through": False}, "δ¹ is more than the slope a¹(1 − a¹): multiply by W²ᵀ δ²."),
+        *((name, {"biases": biases}, "Your forward pass omits a bias: z = W a + b.") for name, biases in (
             ("forgot the biases", (False, False)), ("forgot b¹", (False, True)), ("forgot b²", (True, False)))),
         ("W transposed on the way forward", {"rows": True}, "Row j of W belongs to unit j: z = W x, not Wᵀ x."),
         ("no σ in the hidden layer", {"hidden": lambda z: z, "slope": lambda z, a: sigmoid(z) * (1.0 - sigmoid(z))},
@@ -316,16 +309,15 @@ CAPSTONE = Capstone(
         ("no σ in the hidden layer", {"hidden": lambda z: z}, "The hidden layer passes on a¹ = σ(z¹), not z¹."),
         ("no σ in the output", {"output": lambda z: z}, "The output is a² = σ(z²): δ² = a² − y, not z² − y."),
         ("softmax for σ", {"output": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)},
-         "The outputs are sigmoid units, each for itself."),
-        ("z¹ for a¹ in dW²", {"into_second": lambda x, z, a: z}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not z¹."),
-        ("x for a¹ in dW²", {"into_second": lambda x, z, a: x}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not x."),
-        ("a¹ for x in dW¹", {"into_first": lambda x, a: a}, "dW¹ is δ¹ xᵀ: what enters layer 1 is x, not a¹."),
-        *((f"the {word} example alone", {"only": i} | more,
-           f"Add up δ aᵀ of all examples and divide by their number; yours has the {word} one alone.")
-          for i, word in ((0, "first"), (-1, "last")) for more in ({}, {"mean": lambda m: 1})),
+         "The outputs are independent sigmoid units: no output depends on the z of another."),
+        ("z¹ for a¹ in dW²", {"into_second": lambda x, z, a: z}, "dW² is δ² a¹ᵀ: layer 2 reads a¹, not z¹."),
+        ("x for a¹ in dW²", {"into_second": lambda x, z, a: x}, "dW² is δ² a¹ᵀ: layer 2 reads a¹, not x."),
+        ("a¹ for x in dW¹", {"into_first": lambda x, a: a}, "dW¹ is δ¹ xᵀ: layer 1 reads x, not a¹."),
+        *((f"only the {word} example", {"only": i},
+           f"Add up δ aᵀ of all examples and divide by their number; yours includes only the {word} one.")
+          for i, word in ((0, "first"), (-1, "last"))),
         ("δ¹ and δ² exchanged in the biases", {"b_of": lambda d1, d2: (d2, d1)},
-         "db¹ is the mean of δ¹, db² that of δ²."),
-        calculation=_network),
+         "db¹ is the mean of δ¹, and db² that of δ².")),
     hints=(r"Forward first, for one example: $z^1$, $a^1$, $z^2$, $a^2$. Keep them; then $\delta^2 = a^2 - y$.",
            r"$\delta^1 = (W^{2\mathsf T} \delta^2) \odot a^1 (1 - a^1)$, and $\partial L/\partial b^l$ is the mean "
            r"of $\delta^l$ over the examples.",
@@ -344,7 +336,7 @@ CAPSTONE = Capstone(
 
 
 class Passed:
-    """The forward pass of batch normalisation over a mini-batch, and the right derivatives."""
+    """The forward pass of batch normalisation over a mini-batch, with the right derivatives."""
 
     def __init__(self, p: Problem) -> None:
         self.x, self.dy, self.gamma, self.epsilon = np.array(p["x"]), np.array(p["dy"]), p["gamma"], p["epsilon"]
@@ -363,27 +355,33 @@ def _numbers(rule: Callable[[Passed], Any]) -> Callable[[Problem], Numbers]:
     return lambda p: [float(x) for x in np.ravel(rule(Passed(p)))]
 
 
-def _ways(
+def _paths(
     direct: Callable[[Passed], Any] = lambda b: b.dhat / b.root,
     var: Callable[[Passed], Any] = lambda b: b.dvar * 2.0 * b.centred / b.m,
     mu: Callable[[Passed], Any] = lambda b: b.dmu / b.m,
 ) -> Callable[[Problem], Numbers]:
-    """∂L/∂x as the sum of three ways; each option makes a mistake."""
+    """Compute ∂L/∂x as the sum over three paths; each option makes a mistake."""
     return _numbers(lambda b: direct(b) + var(b) + mu(b))
 
 
-def _line(
-    name: str, symbol: str, right: Callable[[Any], Any], *rows: tuple[Any, ...], calculation: Any = None
-) -> Exercise:
-    """One line: its right numbers, and mistakes in it, which take all earlier lines for right."""
-    found = mistakes(*rows, of=_numbers, calculation=calculation)
+def _line(name: str, symbol: str, right: Any, *rows: tuple[Any, ...], calculation: Any = None) -> Exercise:
+    """Define one line: its right numbers, and mistakes in it that assume all earlier lines to be right."""
     return Exercise(
-        name, symbol, lambda p: symbol, _batch, right if calculation else _numbers(right), found, ("", "", ""),
-        lambda p: None, calculation=calculation)  # fmt: skip
+        name, symbol, lambda p: symbol, _batch, rows, ("", "", ""), lambda p: None,
+        right=right and _numbers(right), calculation=calculation, of=_numbers)  # fmt: skip
+
+
+def _summed(letter: str, users: str, terms: Callable[[Passed], Any], later: str = "") -> tuple[tuple[Any, ...], ...]:
+    """Return the mistakes in a sum over the examples."""
+    return (
+        ("not summed", terms, f"{letter} is one number, used by every {users}: add the shares of all examples."),
+        ("mean for sum", lambda b: terms(b).mean(),
+         f"{letter} acts on every {users}: add the shares, without 1/m{later}."),
+    )  # fmt: skip
 
 
 def _batch(rng: Random) -> Problem:
-    """Numbers that keep a factor γ from a factor 2 or ½, and no sum at 0."""
+    """Draw numbers with which γ is not a factor of 2 or ½, and no sum is 0."""
     dy = [0.0]
     while abs(sum(dy)) < 2.0:
         dy = [float(k) for k in rng.sample([-4, -3, -2, -1, 1, 2, 3, 4, 5], 4)]
@@ -393,12 +391,13 @@ def _batch(rng: Random) -> Problem:
     }  # fmt: skip
 
 
+IN_DX = " (it comes later, in dx)"
 LINES = (
     _line("dxhat", "∂L/∂x̂", lambda b: b.dhat,
         ("forgot γ", lambda b: b.dy, "y = γ x̂ + β, so ∂y/∂x̂ is γ: multiply dy by it."),
         ("divided by γ", lambda b: b.dy / b.gamma, "y = γ x̂ + β, so ∂y/∂x̂ is γ: multiply dy by it."),
-        ("γ alone", lambda b: np.full(b.m, b.gamma), "γ is only the local derivative: multiply it by dy."),
-        ("x̂ for dy", lambda b: b.gamma * b.hat, "Multiply γ by dy, what comes back, not by x̂.")),
+        ("only γ", lambda b: np.full(b.m, b.gamma), "γ is only the local derivative: multiply it by dy."),
+        ("x̂ for dy", lambda b: b.gamma * b.hat, "Multiply γ by dy, the gradient from above, not by x̂.")),
     _line("dvar", "∂L/∂σ²", lambda b: b.dvar,
         ("the power −½", lambda b: -0.5 * (b.dhat * b.centred).sum() / b.root,
          "Differentiating lowers the power by one: from −½ to −3/2."),
@@ -406,64 +405,54 @@ LINES = (
          "Differentiating lowers the power by one: from −½ to −3/2."),
         ("the power 3/2", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.root**3, "The power is −3/2, not 3/2."),
         ("forgot ε", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.var**-1.5,
-         "x̂ has σ² + ε under the root, and so has its derivative."),
+         "x̂ has σ² + ε under the root, and so does its derivative."),
         ("1/(m − 1) for 1/m", lambda b: -0.5 * (b.dhat * b.centred).sum() * (b.x.var(ddof=1) + b.epsilon) ** -1.5,
          "σ² is a mean over m examples: divide by m, not by m − 1."),
-        ("mean for sum", lambda b: b.dvar / b.m,
-         "σ² acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
-        ("not summed", lambda b: -0.5 * b.dhat * b.centred * b.root**-3,
-         "σ² is one number, used by every x̂: add up what all examples send back."),
-        ("dy for dx̂", lambda b: b.dvar / b.gamma, "Start from dx̂, the line above, which has γ in it."),
-        ("x for x − μ", lambda b: -0.5 * (b.dhat * b.x).sum() * b.root**-3, "x̂ has x − μ above the root, not x."),
+        *_summed("σ²", "x̂", lambda b: -0.5 * b.dhat * b.centred * b.root**-3, IN_DX),
+        ("dy for dx̂", lambda b: b.dvar / b.gamma, "Start from dx̂, the line above, which includes γ."),
+        ("x for x − μ", lambda b: -0.5 * (b.dhat * b.x).sum() * b.root**-3, "The numerator of x̂ is x − μ, not x."),
         ("x̂ for x − μ", lambda b: -0.5 * (b.dhat * b.hat).sum() * b.root**-3,
-         "x̂ is divided by the root already: either x − μ times (σ² + ε)^(−3/2), or x̂ times (σ² + ε)^(−1).")),
+         "x̂ is already divided by the root: use either (x − μ)(σ² + ε)^(−3/2) or x̂(σ² + ε)^(−1).")),
     _line("dmu", "∂L/∂μ", lambda b: b.dmu,
-        ("mean for sum", lambda b: b.dmu / b.m,
-         "μ acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
-        ("not summed", lambda b: -b.dhat / b.root,
-         "μ is one number, used by every x̂: add up what all examples send back."),
+        *_summed("μ", "x̂", lambda b: -b.dhat / b.root, IN_DX),
         ("forgot the root", lambda b: -b.dhat.sum(), "∂x̂/∂μ = −1/√(σ² + ε): divide by the root."),
         ("the variance for its root", lambda b: -b.dhat.sum() / b.root**2,
          "∂x̂/∂μ = −1/√(σ² + ε): divide by the root."),
-        ("forgot ε", lambda b: -b.dhat.sum() / sqrt(b.var),
-         "x̂ has σ² + ε under the root, and so has its derivative."),
-        ("dy for dx̂", lambda b: b.dmu / b.gamma, "Start from dx̂, which has γ in it."),
+        ("forgot ε", lambda b: -b.dhat.sum() / sqrt(b.var), "∂x̂/∂μ = −1/√(σ² + ε): ε is added to σ²."),
+        ("dy for dx̂", lambda b: b.dmu / b.gamma, "Start from dx̂, which includes γ."),
         ("forgot the upstream", lambda b: -b.m / b.root, "Multiply −1/√(σ² + ε) by the sum of dx̂."),
         ("x for x − μ", lambda b: b.dmu - 2.0 * b.dvar * b.x.sum() / b.m,
-         "The way over σ² gives dσ² · (−2/m) Σ (x − μ), and that sum is 0."),
+         "The path through σ² gives dσ² · (−2/m) Σ (x − μ), and this sum is 0."),
         ("∂σ²/∂μ for each example", lambda b: b.dmu - 2.0 * b.dvar * b.centred / b.m,
-         "The way over σ² needs the sum of −2(x − μ)/m over all examples, and that sum is 0.")),
-    _line("dx", "∂L/∂x", _ways(),
-        ("the direct way alone", {"var": lambda b: 0.0, "mu": lambda b: 0.0},
-         "x also acts on μ and σ², and through them on every y: three ways lead back, add all of them."),
-        ("the way over σ² is missing", {"var": lambda b: 0.0}, "x acts on σ² too: add dσ² · 2(x − μ)/m."),
-        ("the way over μ is missing", {"mu": lambda b: 0.0}, "x acts on μ too: add dμ/m."),
-        ("the direct way is missing", {"direct": lambda b: 0.0}, "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
+         "The path through σ² needs the sum of −2(x − μ)/m over all examples, and this sum is 0.")),
+    _line("dx", "∂L/∂x", None,
+        ("only the direct path", {"var": lambda b: 0.0, "mu": lambda b: 0.0},
+         "x also acts on μ and σ², and through them on every y: add all three paths."),
+        ("the path through σ² is missing", {"var": lambda b: 0.0}, "x acts on σ² too: add dσ² · 2(x − μ)/m."),
+        ("the path through μ is missing", {"mu": lambda b: 0.0}, "x acts on μ too: add dμ/m."),
+        ("the direct path is missing", {"direct": lambda b: 0.0}, "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
         ("forgot 1/m for σ²", {"var": lambda b: b.dvar * 2.0 * b.centred},
          "σ² is a mean of squares: ∂σ²/∂x = 2(x − μ)/m."),
         ("forgot 1/m for μ", {"mu": lambda b: b.dmu}, "μ is a mean: ∂μ/∂x = 1/m."),
         ("forgot the 2", {"var": lambda b: b.dvar * b.centred / b.m}, "The square gives a 2: ∂σ²/∂x = 2(x − μ)/m."),
         ("x for x − μ", {"var": lambda b: b.dvar * 2.0 * b.x / b.m}, "∂σ²/∂x = 2(x − μ)/m: the mean is subtracted."),
         ("x̂ for x − μ", {"var": lambda b: b.dvar * 2.0 * b.hat / b.m},
-         "∂σ²/∂x = 2(x − μ)/m, with x − μ before it is divided."),
-        ("forgot the root", {"direct": lambda b: b.dhat}, "∂x̂/∂x along the direct way is 1/√(σ² + ε)."),
-        ("dy for dx̂", {"direct": lambda b: b.dy / b.root}, "The direct way starts from dx̂, which has γ in it."),
-        ("the sign of dμ", {"mu": lambda b: -b.dmu / b.m}, "The minus sign is in dμ already: add dμ/m."),
+         "∂σ²/∂x = 2(x − μ)/m: x − μ is not divided by the root."),
+        ("forgot the root", {"direct": lambda b: b.dhat}, "∂x̂/∂x along the direct path is 1/√(σ² + ε)."),
+        ("dy for dx̂", {"direct": lambda b: b.dy / b.root}, "The direct path starts from dx̂, which includes γ."),
+        ("the sign of dμ", {"mu": lambda b: -b.dmu / b.m}, "dμ already includes the minus sign: add dμ/m."),
         ("the sign of dσ²", {"var": lambda b: -b.dvar * 2.0 * b.centred / b.m},
-         "The minus sign is in dσ² already: add dσ² · 2(x − μ)/m."), calculation=_ways),
+         "dσ² already includes the minus sign: add dσ² · 2(x − μ)/m."), calculation=_paths),
     _line("dgamma", "∂L/∂γ", lambda b: (b.dy * b.hat).sum(),
-        ("not summed", lambda b: b.dy * b.hat,
-         "γ is one number, used by every y: add up what all examples send back."),
-        ("mean for sum", lambda b: (b.dy * b.hat).mean(), "γ acts on every y: add up all the shares, without 1/m."),
-        ("y for x̂", lambda b: (b.dy * b.y).sum(), "∂y/∂γ = x̂, what γ is multiplied with."),
+        *_summed("γ", "y", lambda b: b.dy * b.hat),
+        ("y for x̂", lambda b: (b.dy * b.y).sum(), "∂y/∂γ = x̂, the number that γ multiplies."),
         ("x for x̂", lambda b: (b.dy * b.x).sum(), "∂y/∂γ = x̂, the normalised x."),
-        ("x − μ for x̂", lambda b: (b.dy * b.centred).sum(), "∂y/∂γ = x̂, which is divided by the root as well."),
-        ("dx̂ for dy", lambda b: (b.dhat * b.hat).sum(), "γ stands after x̂: start from dy, not from dx̂."),
+        ("x − μ for x̂", lambda b: (b.dy * b.centred).sum(), "∂y/∂γ = x̂, which is also divided by the root."),
+        ("dx̂ for dy", lambda b: (b.dhat * b.hat).sum(), "γ is applied after x̂: start from dy, not from dx̂."),
         ("forgot the local derivative", lambda b: b.dy.sum(), "∂y/∂γ = x̂: multiply each dy by its x̂."),
         ("one example only", lambda b: b.dy[-1] * b.hat[-1], "Add up the shares of all examples.")),
     _line("dbeta", "∂L/∂β", lambda b: b.dy.sum(),
-        ("not summed", lambda b: b.dy, "β is one number, used by every y: add up what all examples send back."),
-        ("mean for sum", lambda b: b.dy.mean(), "β acts on every y: add up all the shares, without 1/m."),
+        *_summed("β", "y", lambda b: b.dy),
         ("dx̂ for dy", lambda b: b.dhat.sum(), "β is added last: start from dy, without γ."),
         ("times x̂", lambda b: (b.dy * b.hat).sum(), "∂y/∂β = 1; x̂ belongs to γ."),
         ("forgot the upstream", lambda b: float(b.m), "∂y/∂β = 1 is only the local derivative: multiply it by dy.")),
@@ -472,13 +461,13 @@ LINES = (
 
 @dataclass(frozen=True)
 class ComparedLines:
-    """Each line of an answer beside the right one: exact, approximate, or by how much it is off."""
+    """A table that compares each line of an answer with the right one."""
 
     rows: Sequence[tuple[str, str, str]]  # the mark, the line, the comparison
     below: Any = None
 
     def __str__(self) -> str:
-        lines = [f"{mark} {line:<6} {said}" for mark, line, said in self.rows]
+        lines = [f"{mark} {line:<6} {text}" for mark, line, text in self.rows]
         return "\n".join(lines + [str(self.below)] * bool(self.below))
 
     def _repr_html_(self) -> str:
@@ -499,7 +488,7 @@ def _explain_batch_norm(p: Problem) -> Any:
 
 @dataclass(frozen=True)
 class PartlyRight(Feedback):
-    """A wrong answer of which a share is right."""
+    """Feedback on a wrong answer of which a share is right."""
 
     share: float = 0.0
 
@@ -508,24 +497,24 @@ class PartlyRight(Feedback):
 
 @dataclass(frozen=True, eq=False)
 class LineByLine(Exercise):
-    """An exercise whose answer has several lines, each built on those before: the first wrong one is diagnosed."""
+    """An exercise whose answer has several lines, each based on earlier ones; the first wrong line is diagnosed."""
 
     lines: tuple[Exercise, ...] = ()
 
     def problem(self, student: str) -> Problem:
-        """Numbers for which the right answer and the mistakes of each line differ."""
+        """Return numbers for which the right answer and the mistakes of each line differ."""
         rng = Random(f"{self.name} of {student}")
-        tried = (self.make(rng) for _ in range(1000))
-        return next(problem for problem in tried if all(line.tells_apart(problem) for line in self.lines))
+        problems = (self.make(rng) for _ in range(1000))
+        return next(problem for problem in problems if all(line.tells_apart(problem) for line in self.lines))
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
-        """The feedback on the first line that is wrong, above a table of all."""
+        """Return the feedback on the first wrong line, above a table of all lines."""
         try:
             sizes = [len(line.right(problem)) for line in self.lines]
             given = guarded(self.seconds, _lines_of, answer, [line.name for line in self.lines], sizes)
         except (NoAnswer, NotImplementedError) as error:
-            said = f"Your answer {error}." if isinstance(error, NoAnswer) else "Not answered yet."
-            return Feedback(False, None, said)
+            text = f"Your answer {error}." if isinstance(error, NoAnswer) else "Not answered yet."
+            return Feedback(False, None, text)
         verdicts = [_judged(line, problem, x) for line, x in zip(self.lines, given)]
         rows = [_compared(line, problem, x, v) for line, x, v in zip(self.lines, given, verdicts)]
         share = sum(map(bool, verdicts)) / len(verdicts)
@@ -537,39 +526,38 @@ class LineByLine(Exercise):
         for a, b in combinations(range(len(given)), 2):
             turned = [given[{a: b, b: a}.get(i, i)] for i in range(len(given))]
             if all(isinstance(x, list) and line.agrees(problem, x) for line, x in zip(self.lines, turned)):
-                said = f"{self.lines[a].name} and {self.lines[b].name} stand in each other's places."
-                exchanged = Mistake("exchanged", said)
-                return PartlyRight(False, exchanged, f"Not yet. {said}", lambda: ComparedLines(rows), share)
+                text = f"{self.lines[a].name} and {self.lines[b].name} are exchanged."
+                mistake: Mistake | None = Mistake("exchanged", text)
+                return PartlyRight(False, mistake, f"Not yet. {text}", lambda: ComparedLines(rows), share)
         line, verdict = self.lines[wrong], verdicts[wrong]
-        said = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
-        return PartlyRight(False, verdict.mistake, said, lambda: ComparedLines(rows), share)
+        text = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
+        return PartlyRight(False, verdict.mistake, text, lambda: ComparedLines(rows), share)
 
 
 def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[Any]:
-    """What belongs to each line: of a dict by name, else in the order of the question."""
+    """Return the answer to each line: from a dict by name, otherwise in the order of the question."""
     if answer is None or answer is ...:
         raise NotImplementedError
     if isinstance(answer, Mapping):
         if unknown := [name for name in answer if name not in names]:
-            raise NoAnswer(f"has a line {unknown[0]!r}: the lines are {', '.join(names)}")
+            raise NoAnswer(f"contains a line {unknown[0]!r}: the lines are {', '.join(names)}")
         return [_kept(answer.get(name)) for name in names]
+    needed = f"it must contain the lines {', '.join(names)}"
     if isinstance(answer, (str, bytes)):
-        raise NoAnswer(f"has the text {answer!r:.60}: it needs the lines {', '.join(names)}")
+        raise NoAnswer(f"contains the text {answer!r:.60}: {needed}")
     try:
         lines = list(answer)
     except TypeError:
-        raise NoAnswer(
-            f"has a value of type {type(answer).__name__}: it needs the lines {', '.join(names)}"
-        ) from None
-    if len(lines) != len(names) and len(numbers := flat(lines)) == sum(sizes):  # without the brackets of the lines
+        raise NoAnswer(f"contains a value of type {type(answer).__name__}: {needed}") from None
+    if len(lines) != len(names) and len(numbers := flat(lines)) == sum(sizes):  # all numbers in one list
         lines = [numbers[end - size : end] for end, size in zip(accumulate(sizes), sizes)]
     if len(lines) != len(names):
-        raise NoAnswer(f"gave {counted(len(lines), 'number')}: it needs {len(names)} lines, {', '.join(names)}")
+        raise NoAnswer(f"gave {counted(len(lines), 'number')}: it must give {len(names)} lines, {', '.join(names)}")
     return [*map(_kept, lines)]
 
 
 def _kept(x: Any) -> Any:
-    """A line's numbers as a list, so that a generator can be read twice; anything else as it is."""
+    """Return a line's numbers as a list, because a generator can be read only once; other objects unchanged."""
     try:
         return x if x is None or x is ... else flat(x)
     except (NoAnswer, NotImplementedError):
@@ -577,13 +565,12 @@ def _kept(x: Any) -> Any:
 
 
 def _judged(line: Exercise, problem: Problem, given: Any) -> Feedback:
-    """The feedback on a line, which may have another number of numbers because a sum was forgotten."""
+    """Return the feedback on a line, which may be too long because a sum was forgotten."""
     expected = line.right(problem)
     for mistake in line.mistakes if isinstance(given, list) and len(given) != len(expected) else ():
-        numbers = mistake.answer(problem) if mistake.answer else []
-        if len(numbers) == len(given) and max(abs(x - y) for x, y in zip(given, numbers)) <= BY_HAND * max(
-            map(abs, numbers)
-        ):
+        numbers = mistake.answer(problem)
+        errors = [abs(x - y) for x, y in zip(given, numbers)]
+        if len(numbers) == len(given) and max(errors) <= BY_HAND * max(map(abs, numbers)):
             return Feedback(False, mistake, f"Not yet. This looks like: {mistake.name}. {mistake.sentence}")
     return line.check(problem, given)
 
@@ -594,32 +581,28 @@ def _compared(line: Exercise, p: Problem, given: Any, verdict: Feedback) -> tupl
         return "…", line.name, "not answered yet"
     if not isinstance(given, list) or len(given) != len(expected):
         count = f"{len(given)} numbers" if isinstance(given, list) else "no numbers"
-        return "✗", line.name, f"{count}, it needs {len(expected)}"
+        return "✗", line.name, f"{count} instead of {len(expected)}"
     most = max(abs(x - y) for x, y in zip(given, expected))
-    said = (
-        "exact"
-        if most == 0.0
-        else f"approximate, largest difference {most:.1e}"
-        if verdict
-        else f"largest difference {most:.4g}"
-    )
-    return "✓" if verdict else "✗", line.name, said
+    if not verdict:
+        return "✗", line.name, f"largest difference {most:.4g}"
+    return "✓", line.name, f"approximate, largest difference {most:.1e}" if most else "exact"
 
 
 BATCH_NORM_BACKWARD = LineByLine(
     "batch_norm_backward", "Batch normalisation backward, line by line",
     question=lambda p: (
-        rf"Batch normalisation of one unit ran forward over the mini-batch $x = ({_listed(p['x'])})$ with $\gamma = "
-        rf"{p['gamma']:g}$, $\beta = {p['beta']:g}$ and $\varepsilon = {p['epsilon']:g}$ (large, so that it shows):"
+        rf"The forward pass of batch normalisation for one unit, over the mini-batch $x = ({_listed(p['x'])})$ with "
+        rf"$\gamma = {p['gamma']:g}$, $\beta = {p['beta']:g}$ and $\varepsilon = {p['epsilon']:g}$ (large enough to "
+        "be visible), gave"
         "\n\n"
         rf"$$\mu = {Passed(p).mu:g}, \quad \sigma^2 = {Passed(p).var:g}, \quad \hat x = "
         rf"({_listed(Passed(p).hat, '.4f')}), \quad y = ({_listed(Passed(p).y, '.4f')}).$$"
         "\n\n"
-        rf"From the layers above comes $\partial L/\partial y = ({_listed(p['dy'])})$, `dy`. Go back by hand, one "
-        r"line after the other, as in the paper: `dxhat` ($\partial L/\partial \hat x$, four numbers), `dvar` "
+        rf"The layers above pass back $\partial L/\partial y = ({_listed(p['dy'])})$, `dy`. Do the backward pass "
+        r"line by line, as in the paper: `dxhat` ($\partial L/\partial \hat x$, four numbers), `dvar` "
         r"($\partial L/\partial \sigma^2$), `dmu` ($\partial L/\partial \mu$), `dx` ($\partial L/\partial x$, four "
-        "numbers), `dgamma` and `dbeta`. Each line may use those before it. Compute them on paper or with NumPy, and "
-        "leave None what you do not have yet: the check compares line by line."),
+        "numbers), `dgamma` and `dbeta`. Each line may use earlier lines. Compute them on paper or with NumPy, and "
+        "leave None for those that you do not have yet: the check compares line by line."),
     make=_batch,
     right=lambda p: [x for line in LINES for x in line.right(p)],
     mistakes=(),
@@ -628,8 +611,8 @@ BATCH_NORM_BACKWARD = LineByLine(
            "back?",
            r"$\partial L/\partial \sigma^2 = \sum_i \frac{\partial L}{\partial \hat x_i} (x_i - \mu) \cdot "
            r"(-\tfrac12)(\sigma^2 + \varepsilon)^{-3/2}$ and $\partial L/\partial \mu = -\sum_i \frac{\partial "
-           r"L}{\partial \hat x_i} (\sigma^2 + \varepsilon)^{-1/2}$, for $\sum (x_i - \mu) = 0$.",
-           r"$x_i$ goes three ways: $\frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial \hat x_i} "
+           r"L}{\partial \hat x_i} (\sigma^2 + \varepsilon)^{-1/2}$, because $\sum (x_i - \mu) = 0$.",
+           r"$x_i$ has three paths to $L$: $\frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial \hat x_i} "
            r"(\sigma^2 + \varepsilon)^{-1/2} + \frac{\partial L}{\partial \sigma^2} \frac{2(x_i - \mu)}{m} + "
            r"\frac{\partial L}{\partial \mu} \frac1m$."),
     derivation=_explain_batch_norm,
