@@ -299,7 +299,7 @@ def test_the_numbers_decide_the_verdict(name):
     for_it, against_it = PAIRS[name]
     assert (for_it.word, against_it.word) == ("borne out", "not borne out")
     assert for_it.verdict.startswith("borne out: ")
-    assert against_it.verdict.startswith("not borne out: not as said: ")
+    assert against_it.verdict.startswith("not borne out: contradicted: ")
     assert any(digit.isdigit() for digit in against_it.verdict)
 
 
@@ -310,7 +310,7 @@ def test_a_verdict_in_between_names_what_fails_and_what_holds():
         ten_units=lambda seed, g, init: [1e3 if callable(init) else 1e-4] * 10,
     )
     assert found.word == "partly borne out"
-    failing, holding = found.verdict.split("As said: ")
+    failing, holding = found.verdict.split("Confirmed: ")
     assert "He's weights" in failing and "w = 8: 512" in holding
 
 
@@ -388,7 +388,7 @@ def test_a_plot_is_a_png_and_its_axes_and_lines_are_labelled(name, tmp_path):
 
 
 def test_names_that_are_no_claims_are_refused_before_anything_runs(refused):
-    with pytest.raises(ValueError, match="claim 'nonsense': there are progress, zero-start"):
+    with pytest.raises(ValueError, match="unknown claim 'nonsense': choose from progress, zero-start"):
         run(["unstable", "nonsense"])
     for arguments in (["nonsense"], ["--seed", "x"], ["--what"]):
         line = refused(main, "claims", *arguments)

@@ -185,11 +185,11 @@ def test_the_notebook_with_its_own_answers_saves_an_engine_that_loads(tmp_path, 
     said = [texts(notebook.cells[place]) for place, _ in STEPS.values()]
     assert said[-1] == RIGHT["__neg__"] and not any(": x" in text or "\n\n" in text for text in said)
     reward = next(cell for cell in notebook.cells if "own_engine.save" in cell.source)
-    assert "This notebook works on your own engine: my_engine.py" in texts(reward)
+    assert "This notebook uses your own engine: my_engine.py" in texts(reward)
     assert texts(reward).endswith("(36.0, 24.0)")
     monkeypatch.chdir(tmp_path)
     Value = own_engine.load()
-    says = r"This notebook works on your own engine: my_engine.py, \d+ lines, right in all 535 programs.\n"
+    says = r"This notebook uses your own engine: my_engine.py, \d+ lines, right in all 535 programs.\n"
     assert re.fullmatch(says, capsys.readouterr().out)
     r, s = Value(2.0), Value(3.0)
     f = r * (r * s) * s
@@ -216,7 +216,7 @@ def test_without_a_right_engine_the_finished_one_is_loaded(source, says, tmp_pat
         (tmp_path / "my_engine.py").write_text(source, encoding="utf-8")
     assert own_engine.load() is own_engine.Value
     said = capsys.readouterr().out
-    assert says in said and said.endswith("so this notebook works on the finished engine of notebook 1.\n")
+    assert says in said and said.endswith("so this notebook uses the finished engine of notebook 1.\n")
 
 
 def test_what_is_not_right_is_neither_saved_over_what_is_nor_loaded(tmp_path, monkeypatch, capsys):
@@ -307,7 +307,7 @@ class Value(Value):
     exec(compile(source, file, "exec"), module)
     own_engine.save(module["Value"])
     text = (tmp_path / "my_engine.py").read_text(encoding="utf-8")
-    assert "Checked once more, as a file: right in all 535 programs." in capsys.readouterr().out
+    assert "Checked again as a file: right in all 535 programs." in capsys.readouterr().out
     for line in (
         "import math as m\n",
         "from math import exp\n",

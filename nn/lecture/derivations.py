@@ -1,11 +1,11 @@
-"""Marks a derivation line by line: which line is the first that does not follow, where it fails, and the likely slip.
+"""Marks a derivation line by line: finds the first line that does not follow, a counterexample and the likely slip.
 
-What goes in: a student's lines, and what they are about: definitions, a value with its graph, or a network's trace,
-whose loss is then ½ Σ_j (y_j − a_j)². ``parts_of`` cuts the lines at = into *chains*: a chain starts with ∂f/∂s, and
-each further part is compared with the one before. ``handwriting`` reads a part in every way in which it can be read.
-``worlds`` has a dozen points at which the engine computes every named value and derivative: there is no second
-calculus. Two formulas are equal if they agree at every point, and one reading is enough. ``mending`` finds the one
-change that would make a wrong part true. A part that follows from a wrong one is not blamed again.
+The input is a student's lines and their subject: definitions, a value with its graph, or a network's trace, whose
+loss is ½ Σ_j (y_j − a_j)². ``parts_of`` splits the lines at = into *chains*: a chain starts with ∂f/∂s, and each
+further part is compared with the one before. ``handwriting`` returns every reading of a part. ``worlds`` provides a
+dozen points at which the engine computes every named value and derivative, so there is no second calculus. Two
+formulas are equal if they agree at every point in at least one reading. ``slip_search`` finds the one change that
+would make a wrong part true. A part that follows from a wrong one is not marked as wrong again.
 
 >>> marking = mark('''
 ... ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
@@ -36,18 +36,18 @@ from autograd.notation import number_text
 from autograd.parser import MOST_CHARACTERS
 from autograd.text import clipped, printable
 from nn.lecture.handwriting import INDICES, LETTERS, Reader, Tree, Typed, Unreadable, show, typed
-from nn.lecture.mending import SlipSearch, atoms, places, substitute
+from nn.lecture.slip_search import SlipSearch, atoms, places, substitute
 from nn.lecture.worlds import Number, World
 
 MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
-REMARK = re.compile(  # what stands beside formulas
+REMARK = re.compile(  # text beside formulas
     r"(?<!\\)[#%].*|//.*|←.*|[✓✔✗□■∎]|[.,]?\s*\b(?:QED|qed)\b|[.,]\s*$|\$\$"
     r"|[,.]?\s*\b(?:since|because|by the|using|as claimed|which|(?:where|with)(?!.*=))\b.*$"
 )
 ORDINAL = re.compile(r"\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)")
 ASIDE = re.compile(r"[(\[]\s*([A-Za-z]{2,}(?:\s+[A-Za-z]+)*|[A-Za-z](?:\s+[A-Za-z]+)+)\s*[)\]]")  # (chain rule)
-SENTENCE = re.compile(r"\s*([✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
-THEN = re.compile(  # what stands between statements
+SENTENCE = re.compile(r"\s*([✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # including those that ``explain`` prints
+THEN = re.compile(  # separators between statements
     r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|(?<!\\);|(?<!\\),\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
 )
 DERIVATIVE = re.compile(r"[∂d][^\s+*]*\s*/\s*[∂d][^\s+*]*|δ[^\s+*]*")
@@ -56,7 +56,7 @@ Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
 
 
 class Counterexample(NamedTuple):
-    """Numbers at which a line differs from the one before."""
+    """Numbers for which a line differs from the one before."""
 
     at: dict[str, float]
     before: float
@@ -65,26 +65,26 @@ class Counterexample(NamedTuple):
 
 @dataclass
 class Part:
-    """What stands between two signs of equality."""
+    """The text between two equals signs."""
 
     line: int
     raw: str
-    said: str
+    shown: str
     text: Typed
-    starts: bool  # a chain
+    starts: bool  # whether it starts a chain
     reading: Tree | None = None
 
     def __str__(self) -> str:
-        return show(self.reading) if self.reading and "\\" in self.raw else self.said
+        return show(self.reading) if self.reading and "\\" in self.raw else self.shown
 
 
 @dataclass
 class Marking:
-    """What ``mark`` says: true where every line is right. Lines count from 1, without blank ones.
+    """The result of ``mark``: true if every line is right. Lines are counted from 1, without blank ones.
 
-    line, slip       the first wrong line, and the name of what probably slipped; None where all is right
-    counterexample   numbers at which the line fails: ``at``, ``before`` and ``here``
-    verdicts         ✓ right, ✗ wrong, → follows from a wrong line, – not judged, by line
+    line, slip       the first wrong line and the name of the likely slip; None if every line is right
+    counterexample   numbers for which the line fails: ``at``, ``before`` and ``here``
+    verdicts         by line: ✓ right, ✗ wrong, → follows from a wrong line, – not judged
     """
 
     text: str
@@ -112,34 +112,34 @@ class Marking:
         rows = ""
         for i, sign, line in self._numbered():
             here = [p for p in self.parts if p.line == i]
-            told = ["= " * (not p.starts) + show(p.reading, html=True) for p in here if p.reading]
+            formulas = ["= " * (not p.starts) + show(p.reading, html=True) for p in here if p.reading]
             formula = f"<code>{escape(line.strip())}</code>"
-            if here and len(told) == len(here):
-                formula = mathml.math(" ".join(told))
+            if here and len(formulas) == len(here):
+                formula = mathml.math(" ".join(formulas))
             wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
             rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
-        said = "".join(f"<p>{html_line(line)}</p>" for line in self.text.split("\n"))
-        said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else said
-        body = f'<div class="lines" role="group" tabindex="0" aria-label="The lines">{rows}</div>{said}'
+        text = "".join(f"<p>{html_line(line)}</p>" for line in self.text.split("\n"))
+        text = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else text
+        body = f'<div class="lines" role="group" tabindex="0" aria-label="The lines">{rows}</div>{text}'
         return mathml.framed(body, str(self), ".formulas div > pre { display: block; margin: .4em 0 }")
 
 
 def mark(text: str, where: Any, asked: str | None = None, **numbers: float) -> Marking:
-    """Mark the lines of a derivation: each part between two = is compared with the one before.
+    """Mark the lines of a derivation: compare each part between two equals signs with the one before.
 
-    text      the lines as they stand on paper, ``δ¹_2 = δ²_1 w²_12 σ'(z¹_2) + …``; what follows a # is not read
-    where     what they are about: definitions, a Value with its graph, or the trace of a network
-    asked     the derivative to be derived, ``"∂f/∂s"``: one of the lines has to begin with it
-    numbers   of the inputs, where the lines put them into definitions
+    text      the lines as on paper, such as ``δ¹_2 = δ²_1 w²_12 σ'(z¹_2) + …``; text after a # is ignored
+    where     their subject: definitions, a Value with its graph, or the trace of a network
+    asked     the derivative that the question asks for, such as ``"∂f/∂s"``: one of the lines must begin with it
+    numbers   of the inputs, if the lines substitute them into definitions
 
-    What a student may have typed raises nothing. ExpressionError, TypeError and ValueError are about ``where``,
-    ``asked`` and ``numbers``.
+    No ``text`` raises an error. ExpressionError, TypeError and ValueError are raised for invalid ``where``, ``asked``
+    and ``numbers``.
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         most = f"at most {MOST_CHARACTERS} characters of "
         return Marking(f"Write your lines as {most * isinstance(text, str)}text, in quotes.", 1, "unreadable")
     has_targets = not isinstance(where, str) and re.search(r"(?<![^\W\d_])[yt](?![^\W\d_])", text)
-    found = []  # y_j may stand for any number, or for the graph's own
+    found = []  # y_j may denote any number, or the graph's own
     for vary in (True, False) if has_targets else (False,):
         world = World(where, numbers, vary)
         found.append(_for_all_indices(text, world, asked))
@@ -149,20 +149,20 @@ def mark(text: str, where: Any, asked: str | None = None, **numbers: float) -> M
 
 
 def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
-    """The parts of the text, and its lines. Raises Unreadable."""
+    """Split the text into parts and lines. Raises Unreadable for too many or too long lines."""
     found: list[Part] = []
     text = re.sub(r"\\(?:begin|end)\{\w+\*?\}(?:\{\w+\})?", "", text)
     lines = [line.rstrip() for line in re.split(r"\n|\\\\", text) if line.strip()]
     if len(lines) > MOST_LINES:
-        raise Unreadable(f"these are {len(lines)} lines: mark at most {MOST_LINES} at once")
+        raise Unreadable(f"there are {len(lines)} lines: mark at most {MOST_LINES} at once")
 
     def blank(m: re.Match[str]) -> str:
         return " " * len(m[0])
 
-    awaits = ""  # what the line before ended in: = or an operation
+    awaits = ""  # whether the line before ended with = or with an operation
     for number, raw in enumerate(lines, 1):
         if len(raw) > LONGEST_LINE:
-            raise Unreadable(f"line {number} has {len(raw)} characters, at most {LONGEST_LINE} fit")
+            raise Unreadable(f"line {number} has {len(raw)} characters: write at most {LONGEST_LINE}")
         line = COLON.sub(r"\1=", REMARK.sub(blank, raw))
         line = ORDINAL.sub(blank, line, 1) if ORDINAL.match(line) and re.match(r"\s*\(?1[.)]", lines[0]) else line
         line = ASIDE.sub(lambda m: m[0] if all(map(reader.is_word, m[1].split())) else blank(m), line)
@@ -184,23 +184,23 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
                     continue
                 at = piece.text.index(stripped)
                 piece = piece.part(at, at + len(stripped))
-                said = " ".join(line[piece.places[0] : stops[i]].strip(" :&$").split())
+                shown = " ".join(line[piece.places[0] : stops[i]].strip(" :&$").split())
                 if i == 0 and found and found[-1].line < number and (stripped[0] in "+-*/" or awaits == "sign"):
                     last = found[-1]
                     shift = len(last.raw) + 1
                     joined = (*last.text.places, shift - 1, *(x + shift for x in piece.places))
                     last.text, last.raw = Typed(f"{last.text.text} {piece.text}", joined), f"{last.raw} {raw}"
-                    last.said += f" {said}"
+                    last.shown += f" {shown}"
                 else:
                     begins = i == 0 and len(pieces) > 1 and (not awaits or bool(DERIVATIVE.fullmatch(stripped)))
-                    found.append(Part(number, raw, said, piece, begins or (not found and i == 0)))
+                    found.append(Part(number, raw, shown, piece, begins or (not found and i == 0)))
                 awaits = "sign" if stripped[-1] in "+-*/" else ""
             awaits = "=" if len(pieces) > 1 and not pieces[-1].text.strip() else awaits
     return found, lines
 
 
 def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
-    """δ¹_k = … for each k: the first marking that finds something wrong."""
+    """Mark lines such as δ¹_k = … for each k; return the first marking that finds a fault."""
     leaf: Tree | None = ("name", world.leaves[0]) if len(world.leaves) == 1 else None
     reader = Reader(world.words, {}, leaf, world.activations)
 
@@ -228,7 +228,7 @@ def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
 
 
 def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: bool = False) -> Marking:
-    """The marking for one choice of indices; ``strict`` raises Unreadable where its left side does not exist."""
+    """Return the marking for one choice of indices; ``strict`` raises Unreadable if the left side does not exist."""
     marking = Marking("Every line is right.", lines=[text.strip()])
 
     def refuse(line: int, words: str, slip: str = "unreadable") -> Marking:
@@ -247,7 +247,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         return refuse(1, f"This cannot be read: {error}.")
     parts, verdicts = marking.parts, marking.verdicts
     if not parts:
-        return refuse(1, "There is no formula here: begin with ∂f/∂s = …")
+        return refuse(1, "There is no formula: begin with ∂f/∂s = …")
     mine: list[Part] = []  # the student's own abbreviations, u = x²; one may use another
     for part, value, after in [*zip(parts, parts[1:], [*parts[2:], None])] * 2:
         name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
@@ -263,13 +263,13 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     chain: Chain = []
     truth: list[list[Number]] = []  # of the chain's left side
     current: list[list[Number]] = []  # of the part before
-    wrong: dict[Tree, list[list[Number]]] = {}  # where chains with this left side ended
-    blamed = False  # in this chain
+    wrong: dict[Tree, list[list[Number]]] = {}  # the ends of earlier chains with this left side
+    blamed = False  # whether this chain has a wrong part
     met_goal = not asked
     compared = is_new = False
     if re.match(r"\s*&?\s*[=≈]", text):
         if not goal:
-            return refuse(1, "Say first what these lines derive: begin with ∂f/∂s = …")
+            return refuse(1, "First name the derivative: begin with ∂f/∂s = …")
         parts[0].starts, met_goal = False, True
         chain, truth = [(goal, show(goal))], [world.numbers(goal)]
         current = truth
@@ -287,14 +287,16 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         trees = [way for tree in readings for way in _ways(tree, world)][:MOST_READINGS]
         part.reading = trees[0]
         if part.starts and (not chain or trees[0][0] in ("d", "name") or any(x[0] == "d" for x in atoms(trees[0]))):
-            trees = trees[:1] if i == last and trees[0][0] == "d" else trees  # at last, ∂f/∂s means all paths
+            trees = (
+                trees[:1] if i == last and trees[0][0] == "d" else trees
+            )  # in the last chain ∂f/∂s means all paths
             chain, truth = [(trees[0], str(part))], [world.numbers(t) for t in trees]
             current, blamed = truth + wrong.get(trees[0], []), False
             met_goal |= bool(goal and world.agree(goal, truth[0]))
             verdicts.setdefault(part.line, "✓")
             continue
         if not chain:
-            return refuse(part.line, f"Say first what line {part.line} derives: begin with ∂f/∂s = …")
+            return refuse(part.line, f"First name the derivative of line {part.line}: begin with ∂f/∂s = …")
         compared = True
         is_new |= chain[0][0] not in trees
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
@@ -314,23 +316,23 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         verdicts[part.line] = "✗" if blamed else "–"
         current = [world.numbers(t) for t in trees]
         wrong.setdefault(chain[0][0], []).extend(current)
-    notes = {"→": "follows from the wrong one", "–": "may use the wrong one"}
+    notes = {"→": "follows from the wrong line", "–": "may use the wrong line"}
     for sign, note in notes.items() if not marking else ():
         if sign in verdicts.values():
-            marking.text += f"\nA line with {sign} {note}, and is not blamed."
+            marking.text += f"\nA line marked {sign} {note} and is not counted as wrong."
     alone = [part for part, after in pairwise([*parts, parts[0]]) if part.starts and after.starts]
     if alone or not compared:
-        which = f"of line {alone[0].line} " if compared else ""
-        refuse((alone or parts)[0].line, f"There is nothing {which}to compare yet: go on with = …", "unfinished")
+        which = f" with line {alone[0].line}" if compared else ""
+        refuse((alone or parts)[0].line, f"There is nothing to compare{which} yet: continue with = …", "unfinished")
     if compared and not is_new:
-        refuse(parts[-1].line, "This says nothing new yet: go on with = …", "unfinished")
+        refuse(parts[-1].line, "There is no new formula yet: continue with = …", "unfinished")
     if not met_goal:
-        refuse(1, f"The steps follow, but the question asked for {asked}: begin with it.", "another derivative")
+        refuse(1, f"The steps follow, but the question asks for {asked}: begin with it.", "another derivative")
     return marking
 
 
 def _ways(tree: Tree, world: World) -> list[Tree]:
-    """The tree, and those in which a ∂f/∂x holds the other named values fixed, where that is something else."""
+    """Return the tree and, if they differ, those in which a ∂f/∂x holds the other named values fixed."""
     found = [tree]
     for d in list(dict.fromkeys(x.tree for x in places(tree) if x.tree[0] == "d" and len(x.tree) == 4))[:4]:
         direct = (*d[:3], "direct")
@@ -340,11 +342,11 @@ def _ways(tree: Tree, world: World) -> list[Tree]:
 
 
 def _with_numbers(world: World, trees: Sequence[Tree], chain: Chain) -> Tree | None:
-    """The tree that follows once some names have the graph's own numbers, as far as its digits go."""
+    """Return the tree that follows, to its digits, once some names are replaced by the graph's own numbers."""
     here = world.own or world.points[0]
 
     def rounding(tree: Tree, fixed: Mapping[Tree, float]) -> float:
-        """How far the formula moves if each decimal number moves by half of its last digit."""
+        """Return the change of the formula if each decimal number changes by half of its last digit."""
         at, total = here.number(tree, fixed), 0.0
         for literal in {x.tree for x in places(tree) if x.tree[0] == "num" and "." in x.tree[2]}:
             mantissa, _, power = literal[2].lower().partition("e")
@@ -363,13 +365,13 @@ def _with_numbers(world: World, trees: Sequence[Tree], chain: Chain) -> Tree | N
 
 
 def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], chain: Chain) -> None:
-    """Fill in the line, the counterexample and the slip."""
-    (before, said), tree, start = chain[-1], trees[0], chain[0][0]
+    """Set the line, the counterexample and the slip."""
+    (before, shown), tree, start = chain[-1], trees[0], chain[0][0]
     marking.line = part.line
     what = f"Line {part.line} does not follow"
     if len(chain) == 1 and start[0] == "d":
         what = f"Line {part.line} is not {show(start)}"
-    ending = "." if any(world.numbers(tree)) else f": {part} has no value where the line before has one."
+    ending = "." if any(world.numbers(tree)) else f": {part} is undefined at points where the line before is defined."
     differ = []
     for at in world.points:
         x, y = at.number(before), at.number(tree)
@@ -383,18 +385,18 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
             names = sorted((atoms(before) | atoms(tree)) - {start}, key=show)
         values = {show(v): number[0] for v in names if (number := at.number(v))}
         marking.counterexample = Counterexample(values, x[0], y[0])
-        listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
+        listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (shown, str(part)))
         ending = f": at {listed}, " if 0 < len(values) <= 6 else ": "
-        ending += f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
+        ending += f"{clipped(shown, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
     search = SlipSearch(world, [t for t, _ in chain])
     slip = next((slip for t in trees[:4] if (slip := search.find(t))), None)
-    marking.slip, advice = "unknown", "This is not one of the usual slips: compare it term by term."
+    marking.slip, advice = "unknown", "This is not a common slip: compare the two lines term by term."
     if slip:
         marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip}"
     elif not atoms(tree) and (world.own or not atoms(before)):
-        marking.slip, advice = "arithmetic", "Likely slip: arithmetic. Work the numbers out again."
+        marking.slip, advice = "arithmetic", "Likely slip: arithmetic. Compute the numbers again."
     elif not atoms(tree):
         given = ", ".join(f"{x}={i}" for i, x in enumerate(world.leaves[:3], 2))
-        advice = f"It has numbers only, and a formula is asked for. With numbers for the inputs, mark(…, {given})."
+        advice = f"It contains only numbers: write a formula, or pass numbers for the inputs, as in mark(…, {given})."
         marking.slip = "numbers"
     marking.text = f"{what}{ending}\n{advice}"

@@ -1,6 +1,6 @@
-"""Draws the graph of the elimination game: nodes, and edges with their local derivatives, as a dictionary holds them.
+"""Draws the graph of the elimination game: nodes, and edges with their local derivatives, given as a dictionary.
 
-Removing a node joins each edge into it with each edge out of it; notebook 1 plays this, one node after the other.
+Removing a node joins each incoming edge with each outgoing edge; notebook 1 plays the game node by node.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from autograd.text import counted
 
 
 def draw_edges(edges: Mapping[tuple[str, str], float]) -> Drawing:
-    """A picture of {(tail, head): ∂head/∂tail}, the tails on the left, each derivative on its edge.
+    """Draw {(tail, head): ∂head/∂tail} with the tails on the left and each derivative on its edge.
 
     >>> draw_edges({("x", "f"): 2.0})
     <Graph of f: 2 nodes, 1 edge>

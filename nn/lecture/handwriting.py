@@ -1,15 +1,15 @@
-"""Reads formulas as a student types them: 2r²s, yz·0, (a − y)a(1 − a), δ¹_2, σ'(z), cos x²·2x, ½, e⁻ᶻ, Σ_j, LaTeX.
+"""Reads formulas as students type them: 2r²s, yz·0, (a − y)a(1 − a), δ¹_2, σ'(z), cos x²·2x, ½, e⁻ᶻ, Σ_j, LaTeX.
 
-``typed`` brings a text into one spelling, and keeps for every character the place it came from, for the caret. A
-``Reader`` parses that spelling into trees, tuples that start with their kind:
+``typed`` converts a text to one spelling and keeps the original position of every character, for the caret below an
+error. A ``Reader`` parses this spelling into trees. A tree is a tuple that starts with its kind:
 
     ("num", 0.5, "0.5")   ("name", "w²_12")   ("+", term, …)   ("-", x)   ("inv", x)   ("^", x, p)
-    ("*", factor, …)                  side by side, as yz; ("·", factor, …) where a sign stands between
+    ("*", factor, …)                  factors side by side, as in yz; ("·", factor, …) with a sign between them
     ("call", "σ", 1, z)               σ′(z): the function, the number of primes, the arguments
-    ("d", f, x, "total")              ∂f/∂x over all paths; "direct" with the other named values held fixed
+    ("d", f, x, "total")              ∂f/∂x over all paths; "direct" if the other named values are held fixed
 
-What people write has no grammar: sin 2x is sin(2x) to one and (sin 2)x to another. So a reader has *habits*, and
-``readings`` gives every tree that some habits lead to.
+Handwritten mathematics has no grammar: some people read sin 2x as sin(2x), others as (sin 2)x. A reader therefore has
+*habits*, and ``readings`` returns the trees of all combinations of habits.
 
 >>> reader = Reader({"r": ("name", "r"), "s": ("name", "s")})
 >>> [show(tree) for tree in reader.readings(typed("2r²s·1 − sin rs"))]
@@ -29,7 +29,7 @@ from autograd.parser import CONSTANTS, functions
 from autograd.text import GREEK
 
 Tree = tuple[Any, ...]
-Habits = tuple[bool, ...]  # whether sin 2x is sin(2x), 1/2x is 1/(2x), Σ reaches past +, e^2x is e^(2x)
+Habits = tuple[bool, ...]  # whether sin 2x is sin(2x), 1/2x is 1/(2x), Σ includes terms after +, e^2x is e^(2x)
 NO_HABITS: Habits = (False, False, False, False)
 ALIASES = {
     **dict.fromkeys(("sigmoid", "sigma", "logistic", "sig", "S"), "σ"), **dict.fromkeys(("ReLU", "RELU"), "relu"),
@@ -39,7 +39,7 @@ ALIASES = {
 RECIPROCALS = ("sec", "csc", "cot", "sech", "csch")
 ABOVE = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴸ"}
 BELOW = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"}
-LETTERS = "ijkmnpq"  # of indices
+LETTERS = "ijkmnpq"  # used as indices
 INDICES = rf"(?<![\s_])_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)"
 MATRICES = re.compile(r"∇|\bgrad\b|ᵀ|\^\(?[T⊤]|W|@")
 VECTOR = re.compile(r"(?:[∂d]\s*\w+\s*/\s*[∂d]\s*)?(?:δ|delta|[zabxy])\^\(?[\dL]+\)?(?![\w^])")
@@ -47,7 +47,7 @@ D = r"\s*(?:\\mathrm\s*)?\(?[∂d]"
 
 
 def _indices(m: re.Match[str]) -> str:
-    """_12 for _{1,2} and _{1 2}; _1,12 stays."""
+    """Write _12 for _{1,2} and _{1 2}; keep _1,12."""
     parts = re.split(r"[,\s]+", m[1].strip())
     return "_" + ("" if all(len(x) == 1 for x in parts) else ",").join(parts)
 
@@ -69,7 +69,7 @@ SPELLINGS: tuple[tuple[str, Any], ...] = (
     (f"[{''.join(ABOVE)}]+", lambda m: f"^({''.join(ABOVE[c] for c in m[0])})".replace(MINUS, "-")),
     (f"[{''.join(BELOW)}]+", lambda m: "_" + "".join(BELOW[c] for c in m[0])),
     (r"(?<=\\frac)\s+|(?<=\})\s+(?=\{)", ""), (r"\\frac(\d)(\d)", r"\\frac{\1}{\2}"),
-    *(  # from the inside out: braces that belong to no fraction, then fractions of what has none inside
+    *(  # from the inside out: braces outside fractions, then fractions without braces inside
         pair for _ in range(6)
         for pair in ((r"(?<!\\frac)(?<!\})\{([^{}]*)\}", r"(\1)"), (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _fraction))
     ),
@@ -84,17 +84,17 @@ SPELLINGS: tuple[tuple[str, Any], ...] = (
 
 
 class Typed(NamedTuple):
-    """A text in one spelling, and for each character its place in the text as it was typed."""
+    """A text in one spelling, with the position of each character in the original text."""
 
     text: str
     places: tuple[int, ...]
 
     def part(self, start: int, end: int | None = None) -> "Typed":
-        """From start to end."""
+        """Return the slice from start to end."""
         return Typed(self.text[start:end], self.places[start:end])
 
     def sub(self, pattern: str, by: Any) -> "Typed":
-        """``re.sub``; what replaces a match stands where the match began."""
+        """Replace matches as ``re.sub`` does; a replacement has the position at which its match began."""
         text, places, last = "", [], 0
         for m in re.finditer(pattern, self.text):
             new = by(m) if callable(by) else m.expand(by)
@@ -105,7 +105,7 @@ class Typed(NamedTuple):
 
 
 class Unreadable(ValueError):
-    """What cannot be read, where, and what to write instead; ``slip`` where that is a slip by itself."""
+    """Raised for text that cannot be read; says where and what to write. ``slip`` is the name of a known slip."""
 
     def __init__(self, message: str, place: int = 0, slip: str = "unreadable") -> None:
         super().__init__(message)
@@ -114,7 +114,7 @@ class Unreadable(ValueError):
 
 @lru_cache(1000)
 def typed(line: str) -> Typed:
-    """A line in one spelling."""
+    """Convert a line to one spelling."""
     plain = [normalize("NFKC", c)[:1] if decomposition(c).startswith("<font>") else c for c in line]
     found = Typed("".join(plain), tuple(range(len(line))))
     for pattern, by in SPELLINGS:
@@ -123,7 +123,7 @@ def typed(line: str) -> Typed:
 
 
 def spellings(name: str) -> Iterator[str]:
-    """How a name may be typed, after ``typed``: w²_12, w_12², w2_12; x_1 and x1; delta for δ."""
+    """Yield the spellings of a name, after ``typed``: w²_12, w_12², w2_12; x_1 and x1; delta for δ."""
     yield (plain := typed(name).text)
     if m := re.fullmatch(r"(\D+?)\^\((\w+)\)_([\d,]+)", plain):
         yield from (f"{m[1]}_{m[3]}^({m[2]})", f"{m[1]}{m[2]}_{m[3]}")
@@ -134,11 +134,11 @@ def spellings(name: str) -> Iterator[str]:
 
 
 class Reader:
-    """Reads formulas in these words, which are spelled as ``spellings`` does.
+    """Reads formulas that use these words, spelled as by ``spellings``.
 
-    letters      what indices stand for, {"k": "2"}
-    only         the only input, if there is one: f′ is the derivative with respect to it
-    activations  what the slides' g stands for, by the name of its z
+    letters      the values of index letters, as in {"k": "2"}
+    only         the input, if there is only one: f′ is the derivative with respect to it
+    activations  the meaning of the slides' g, by the name of its z
     """
 
     def __init__(
@@ -159,19 +159,19 @@ class Reader:
         )
 
     def bound(self, letters: Mapping[str, str]) -> "Reader":
-        """This reader with other indices, without compiling the words again."""
+        """Return this reader with other indices, without compiling the words again."""
         other = Reader.__new__(Reader)
         other.__dict__ = self.__dict__ | {"letters": dict(letters)}
         return other
 
     def is_word(self, word: str) -> bool:
-        """Whether a word is a name, a function, or several names side by side."""
+        """Return whether a word is a name, a function, or several names side by side."""
         while m := self._word.match(word):
             word = word[m.end() :]
         return not word or bool(re.fullmatch("[∂d]", word))
 
     def readings(self, part: Typed) -> list[Tree]:
-        """Every tree that the text may mean, the likeliest first. Raises Unreadable where it means nothing."""
+        """Return every tree that the text may mean, the likeliest first. Raises Unreadable if there is none."""
         trees: dict[Tree, None] = {}
         errors = []
         for habits in product((False, True), repeat=4):
@@ -185,7 +185,7 @@ class Reader:
                 errors.append(error)
         if not trees:
             known = isinstance(errors[0], Unreadable)
-            raise errors[0] if known else Unreadable("too many brackets inside each other")
+            raise errors[0] if known else Unreadable("too many nested brackets")
         return list(trees)
 
     def _begin(self, part: Typed, habits: Habits) -> None:
@@ -203,22 +203,22 @@ class Reader:
         return Unreadable(message, ends[min(self._at if at is None else at, len(ends) - 1)], slip)
 
     def _alien(self) -> str:
-        """What to say of a sign that starts nothing."""
+        """Return the message for a sign that cannot start an operand."""
         word = re.compile(r"\.\.\.|[^\W\d]\w*(?:\^\(\w+\))?(?:_\w+)?|.").match(self._text, self._at)
         name = re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), word[0]) if word else ""
         if name in ("…", "..."):
-            return "write every term out: what … stands for cannot be marked"
+            return "write every term out instead of …"
         layer = m[1] if (m := re.search(r"(?:δ|delta|W)\^\(?(\d)", self._text)) else ""
         units = list(dict.fromkeys(show(x) for t, x in self.words.items() if t.startswith(f"δ^({layer}")))
         unit = units[-1 if len(units) < 2 else 1] if units else ""
         if MATRICES.search(self._text) or (unit and VECTOR.match(self._text, self._at)):
             one_unit = f"the line for one unit, {unit} = …" if unit else "one line for each, as ∂f/∂x = …"
-            return f"vectors and matrices are not marked, only single numbers: write {one_unit}"
+            return f"only single numbers can be marked, not vectors and matrices: write {one_unit}"
         if name[:1].isalpha():
             known = {x[1] for x in self.words.values() if x[0] == "name"} - {*map(unnamed, range(99))}
             alike = sorted(known, key=lambda x: (x.partition("_")[2] != name.partition("_")[2], len(x), x))
             shown = ", ".join(alike[:10]) + " …" * (len(alike) > 10)
-            return f"{name} is not defined: the names are {shown}; words go behind a #"
+            return f"{name} is not defined: the names are {shown}; put comments after a #"
         return f"{name} has no meaning here: write + − · / ^ ( ) between names and numbers"
 
     def _peek(self) -> str:
@@ -259,13 +259,13 @@ class Reader:
         return ("-", tree) if is_negative else tree
 
     def _run(self) -> Tree:
-        """Factors side by side."""
+        """Parse factors side by side."""
         if self._take("-"):
             return ("-", self._run())
         factors = [self._factor()]
         while self._starts():
             if self._peek().isdigit() and factors[-1][0] == "num":
-                raise self._error("two numbers stand beside each other: write · between them")
+                raise self._error("write · between two numbers")
             factors.append(self._factor())
         return one("*", factors)
 
@@ -318,7 +318,7 @@ class Reader:
                 is_call = m[0] in self.calls and (m[0] not in self.words or re.match(r"\s*′*\s*\(", after))
                 self._at = m.end()
                 return self._call(m[0], start) if is_call else self._name(m[0], start)
-        raise self._unknown() if c else self._error("a name, a number or a bracket is missing at the end")
+        raise self._unknown() if c else self._error("the end lacks a name, a number or a bracket")
 
     def _derivative(self, m: re.Match[str]) -> Tree:
         start, of = self._at, self.words.get(m["of"])
@@ -328,7 +328,7 @@ class Reader:
             over = self._match(r"\s*/\s*[∂d]\s*")
             word = self._word.match(self._text, over.end()) if over else None
             if not word or word[0] not in self.words:
-                raise self._error("write what the derivative is with respect to, as in ∂(xy)/∂x")
+                raise self._error("write the variable of the derivative, as in ∂(xy)/∂x")
             self._at, wrt = word.end(), self.words[word[0]]
         else:
             self._at, wrt = m.end(), self.words[m["wrt"]]
@@ -336,25 +336,25 @@ class Reader:
         if wrt[0] == "name":
             return ("d", of, wrt, "total")
         if not self.only:
-            raise self._error("a derivative is with respect to a name that is defined, as in ∂f/∂s", start)
-        return ("·", ("d", of, self.only, "total"), ("inv", ("d", wrt, self.only, "total")))  # of one's own u = x²
+            raise self._error("differentiate with respect to a name that is defined, as in ∂f/∂s", start)
+        return ("·", ("d", of, self.only, "total"), ("inv", ("d", wrt, self.only, "total")))  # the student's u = x²
 
     def _unknown(self) -> Unreadable:
-        """For a name that does not exist; w²_31 for w²_13 is a slip by itself."""
+        """Return the error for an unknown name; w²_31 for w²_13 is a known slip."""
         if m := self._match(r"([^\W\d]+)(?:\^\((\d+)\))?_(\d+)(?!\w)"):
             name, stem = f"{m[1]}{(m[2] or '').translate(RAISED)}_", m[0][: -len(m[3])]
             if stem + m[3][::-1] in self.words:
-                words = f"there is no {name}{m[3]}: the first index is the unit that the weight leads to"
-                return self._error(f"{words}. Is {name}{m[3][::-1]} meant?", slip="transposed weight")
+                message = f"there is no {name}{m[3]}: the first index is the unit to which the weight leads"
+                return self._error(f"{message}. Did you mean {name}{m[3][::-1]}?", slip="transposed weight")
             layers = [t for t in self.words if re.fullmatch(rf"{m[1]}\^\(\d+\)_{m[3]}", t)]
             if not m[2] and layers:
                 meant = " or ".join(re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), t) for t in layers)
-                return self._error(f"{m[1]}_{m[3]} of which layer? Write {meant}")
+                return self._error(f"the layer of {m[1]}_{m[3]} is missing: write {meant}")
             if any(word.startswith(stem) for word in self.words):
                 return self._error(f"there is no {name}{m[3]}: one of its indices is wrong", slip="wrong index")
         is_derivative = self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]")
         if is_derivative and not MATRICES.search(self._text) and not self._match(VECTOR.pattern):
-            return self._error("write a derivative as ∂f/∂x, with names that are defined")
+            return self._error("write a derivative as ∂f/∂x with names that are defined")
         return self._error(self._alien())
 
     def _name(self, word: str, start: int) -> Tree:
@@ -369,7 +369,7 @@ class Reader:
             self._at = given.end()
         wrt = self.words[names[0]] if primes and len(names) == 1 and names[0] in self.words else self.only
         if primes and (primes > 1 or not wrt or wrt[0] != "name"):
-            raise self._error(f"write ∂{word}/∂x: a prime does not say with respect to what", start)
+            raise self._error(f"write ∂{word}/∂x: a prime does not name the variable", start)
         return ("d", tree, wrt, "total") if primes else tree
 
     def _call(self, word: str, start: int) -> Tree:
@@ -377,14 +377,14 @@ class Reader:
         while self._take("′"):
             primes += 1
         if primes > 1:
-            raise self._error("second derivatives are not marked", start)
+            raise self._error("second derivatives cannot be marked", start)
         if self._take("^"):  # sin²x
             power = self._bracketed() if self._peek() == "(" else self._base()
         if not self._starts() and self._peek() != "|":
             raise self._error(f"{word}{'′' * primes} needs its argument: write {word}{'′' * primes}(…)", start)
         args = [self._bracketed("),") if (is_open := self._peek() == "(") else self._factor()]
         while self._text[self._at - 1] == "," if is_open else self._habits[0] and self._starts():
-            self._at -= is_open  # where _bracketed expects a bracket
+            self._at -= is_open  # _bracketed expects to be at a bracket
             args.append(self._bracketed("),") if is_open else self._factor())
         args = args if is_open else [one("*", args)]
         if word == "g":
@@ -394,7 +394,7 @@ class Reader:
         return ("^", tree, power) if power else tree
 
     def _series(self) -> Tree:
-        """Σ_j of what follows, for every j for which its names exist."""
+        """Parse Σ_j and the terms that follow, for every j for which the names exist."""
         m = self._match(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])\s*(?:=\s*(\d+))?\s*\)?\s*(?:\^\s*\(?\s*(\d+)\s*\)?)?")
         if not m:
             raise self._error("write the index below the sum: Σ_j")
@@ -410,7 +410,7 @@ class Reader:
                     raise
                 break
             if terms and term == terms[-1]:
-                raise self._error(f"{m[1]} does not occur behind Σ_{m[1]}")
+                raise self._error(f"{m[1]} does not occur after Σ_{m[1]}")
             terms.append(term)
             ends = len(self._text) - (len(inner._text) - inner._at)
         self._at = ends
@@ -418,12 +418,12 @@ class Reader:
 
 
 def one(kind: str, parts: list[Tree]) -> Tree:
-    """The parts as one tree of this kind; a single part is itself."""
+    """Return the parts as one tree of this kind; a single part is returned unchanged."""
     return parts[0] if len(parts) == 1 else (kind, *parts)
 
 
 def show(tree: Tree, html: bool = False, within: int = 0) -> str:
-    """The tree as our explanations write it, in text or in MathML; ``within`` says how tightly its place binds."""
+    """Write a tree as ``explain`` writes formulas, in text or MathML; ``within`` is the precedence around it."""
     kind, *parts = tree
 
     def put(text: str, binds: int = 3) -> str:
@@ -464,8 +464,6 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
         return mathml.FRACTION.format(mark + f, mark + x) if html else f"∂{f}/∂{x}"
     if parts[0] == "greater":
         return f"[{show(parts[2], html)} > {show(parts[3], html)}]"
-    inside, name = (
-        ", ".join(show(x, html) for x in parts[2:]),
-        "abs" if parts[0] == "abs" else function_text(parts[0]),
-    )
+    inside = ", ".join(show(x, html) for x in parts[2:])
+    name = "abs" if parts[0] == "abs" else function_text(parts[0])
     return f"<mi>{name}</mi>{'<mo>′</mo>' * parts[1]}({inside})" if html else f"{name}{'′' * parts[1]}({inside})"

@@ -1,8 +1,8 @@
-"""The engine that students write in the first notebook: its finished form, and the file that later notebooks read.
+"""Saves and loads the engine that students write in the first notebook, and contains its finished form.
 
-Notebook 1 builds ``Value`` step by step, each cell as ``class Value(Value)`` with one more method. ``save`` collects
-the methods of all steps in one class in a file, and ``load`` gives that class to notebooks 2 and 4, or the finished
-one below where the file is missing, incomplete or wrong.
+Notebook 1 builds ``Value`` step by step: each cell defines ``class Value(Value)`` with one more method. ``save``
+collects the methods of all steps in one class and writes it to a file. ``load`` returns this class to notebooks 2 and
+4, or the finished one below if the file is missing, incomplete or wrong.
 """
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
@@ -22,7 +22,7 @@ from autograd.text import text_name
 
 
 class Value:
-    """What the blank cells become: a number that remembers what it was made from."""
+    """The finished engine: a number that remembers the numbers that it was computed from."""
 
     def __init__(self, data, parents=(), local_derivatives=()):
         self.data = data
@@ -42,8 +42,8 @@ class Value:
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def backward(self):
-        """Pass derivatives back to all nodes that this one was made from, each after everything made from it."""
-        order, stack = {}, [self]  # a dict, as it keeps the order in which its keys came
+        """Compute the gradients of all nodes that this one was computed from, users before their parents."""
+        order, stack = {}, [self]  # a dict because it keeps the order of its keys and finds them quickly
         while stack:
             missing = [parent for parent in stack[-1].parents if parent not in order]
             if missing:
@@ -61,12 +61,12 @@ class Value:
         return Value(self.data**exponent, (self,), (exponent * self.data ** (exponent - 1),))
 
     def exp(self):
-        """e to this power, which is its own derivative."""
+        """Return e to the power of this number, which is its own derivative."""
         e = math.exp(self.data)
         return Value(e, (self,), (e,))
 
     def relu(self):
-        """This number if it is positive, else 0."""
+        """Return this number if it is positive, otherwise 0."""
         return Value(max(self.data, 0.0), (self,), (1.0 if self.data > 0 else 0.0,))
 
     def __neg__(self):
@@ -92,16 +92,16 @@ class Value:
 
 
 def save(engine: type, file: str = "my_engine.py") -> None:
-    """Write the methods of a class and its bases to one class in a file, and say how long it is.
+    """Write the methods of a class and its bases to a file as one class, and print its length.
 
-    Nothing is written, and an older file stays, while a method is blank or wrong, if the source cannot be read, or if
-    the class is the library's own Value or made from it.
+    Nothing is written, and an older file is kept, if a method is blank or wrong, if the source cannot be read, or if
+    the class is or inherits from the library's own Value.
     """
     if any(base.__module__.partition(".")[0] == "autograd" for base in engine.__mro__):
         print("Not saved: this class is the library's Value. Run the cells of your own engine again, from step 1.")
         return
-    if absent := _lacks(engine):
-        print(f"Your engine is not saved yet. It still lacks {absent}.")
+    if lacking := _lacks(engine):
+        print(f"Your engine is not saved yet. It still lacks {lacking}.")
         return
     try:
         source = _text_of(engine)
@@ -113,44 +113,44 @@ def save(engine: type, file: str = "my_engine.py") -> None:
         trial.write_text(source, encoding="utf-8")
         verdict = check_engine(trial)
     if not _is_usable(verdict):
-        print(f"Your engine is not saved yet, as it is not right as a file:\n\n{verdict}")
+        print(f"Your engine is not saved yet because the file would not be right:\n\n{verdict}")
         return
     write_whole(Path(file), source.encode())
-    print(f"{text_name(file)} now holds your engine, {len(source.splitlines())} lines in one class.")
-    print(f"Checked once more, as a file: {_in_words(verdict)}.")
+    print(f"{text_name(file)} now contains your engine, {len(source.splitlines())} lines in one class.")
+    print(f"Checked again as a file: {_in_words(verdict)}.")
 
 
 def load(file: str = "my_engine.py") -> Any:
-    """The class in a file if it is complete and right, else the finished one; says in one sentence which, and why.
+    """Return the class in a file if it is complete and right, otherwise the finished one; print which, and why.
 
     >>> Value = load("no_engine.py")
-    There is no no_engine.py here yet, so this notebook works on the finished engine of notebook 1.
+    There is no no_engine.py here yet, so this notebook uses the finished engine of notebook 1.
     >>> a = Value(3.0)
     >>> (a * a + 1).backward()
     >>> a
     Value(3, grad=6)
     """
-    finished = "so this notebook works on the finished engine of notebook 1"
-    if not Path(file).exists():
-        print(f"There is no {text_name(file)} here yet, {finished}.")
-        return Value
+    name = text_name(file)
     try:
         engine = class_in(file)
-        absent, verdict = _lacks(engine), check_engine(engine)
-        is_wrong = not _is_usable(verdict)
-        problem = f"still lacks {absent}" if absent else f"is not right ({verdict.bugs[0]})" if is_wrong else ""
+        lacking, verdict = _lacks(engine), check_engine(engine)
+        problem = f"{name} still lacks {lacking}" if lacking else ""
+        if not problem and not _is_usable(verdict):
+            problem = f"{name} is not right ({verdict.bugs[0]})"
     except (Exception, SystemExit) as error:
-        problem = f"cannot be read ({type(error).__name__})"
+        problem = f"{name} cannot be read ({type(error).__name__})"
+    if not Path(file).exists():
+        problem = f"There is no {name} here yet"
     if problem:
-        print(f"{text_name(file)} {problem}, {finished}.")
+        print(f"{problem}, so this notebook uses the finished engine of notebook 1.")
         return Value
     length = len(Path(file).read_text(encoding="utf-8").splitlines())
-    print(f"This notebook works on your own engine: {text_name(file)}, {length} lines, {_in_words(verdict)}.")
+    print(f"This notebook uses your own engine: {name}, {length} lines, {_in_words(verdict)}.")
     return engine
 
 
 def _is_usable(verdict: EngineVerdict) -> bool:
-    return bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes that long a chain
+    return bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes a chain of that length
 
 
 def _in_words(verdict: EngineVerdict) -> str:
@@ -158,7 +158,7 @@ def _in_words(verdict: EngineVerdict) -> str:
 
 
 def _lacks(engine: type) -> str:
-    """The methods of the finished engine that a class does not have, or has with a blank body, as text."""
+    """List, as text, the methods of the finished engine that a class lacks or whose body is blank."""
     lacking = []
     for name in (name for name, ours in vars(Value).items() if isfunction(ours) and name != "__repr__"):
         method = getattr(engine, name, None)
@@ -168,13 +168,13 @@ def _lacks(engine: type) -> str:
 
 
 def _text_of(engine: type) -> str:
-    """The source of a class and its bases as one class, with the imports and functions that its methods use."""
+    """Return the source of a class and its bases as one class, after the imports and functions that it uses."""
     members: dict[str, Any] = {}
     for cls in reversed(engine.__mro__[:-1]):
         members |= vars(cls)
     above, body = dict[str, str](), list[str]()
     for name, member in members.items():
-        function = getattr(member, "fget", getattr(member, "__func__", member))  # of a property, a static method
+        function = getattr(member, "fget", getattr(member, "__func__", member))  # a property, a static method
         if isfunction(function):
             is_alias = function.__name__ != name and function.__name__ in members
             body.append(f"{name} = {function.__name__}\n" if is_alias else _source(function))
@@ -188,14 +188,14 @@ def _text_of(engine: type) -> str:
 
 
 def _source(function: FunctionType) -> str:
-    """The source of a function. OSError for one made from a string, for which Python 3.13 may show another's."""
+    """Return a function's source. Raises OSError for one made from a string: Python 3.13 may return other source."""
     if function.__code__.co_filename == "<string>":
         raise OSError("made from a string")
     return dedent(getsource(function))
 
 
 def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """The names that a function reads from its module, each with the line or the source that makes it."""
+    """Yield the names that a function reads from its module, each with the line or the source that defines it."""
     for name in _globals_in(function.__code__):
         if name in seen or name not in function.__globals__:
             continue

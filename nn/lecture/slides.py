@@ -1,10 +1,10 @@
-"""The network of the slides, which the notebooks share: 2-3-2, sigmoids in both layers."""
+"""Provides the network of the slides, which the notebooks share: 2-3-2 with sigmoids in both layers."""
 
 from nn.layers import MLP
 
 
 def network() -> MLP:
-    """The lecture's network with its 17 numbers.
+    """Return the lecture's network with its 17 parameters.
 
     >>> model = network()
     >>> [round(a.data, 4) for a in model([0.5, -1.0])]

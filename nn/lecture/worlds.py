@@ -1,4 +1,4 @@
-"""The numbers at which two formulas are compared: a dozen points, with every value and derivative from the engine."""
+"""Provides the points at which two formulas are compared; the engine computes their values and derivatives."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,18 +21,18 @@ from nn.lecture.handwriting import Reader, Tree, Unreadable, spellings, typed
 from nn.losses import half_squared_error
 from nn.module import Trace
 
-Number = tuple[float, float] | None  # a number and the largest on the way to it; None where there is none
+Number = tuple[float, float] | None  # a number and the largest intermediate result; None if it is undefined
 Build = Callable[[Mapping[str, float]], dict[str, Value]]
 SIZES = ((-2.0, 2.0), (0.3, 2.0), (0.05, 0.95), (-2.0, 2.0), (-6.0, 6.0), (-1.0, 1.0), (1.1, 4.0), (-0.1, 0.1))
 NICE = (2.0, 3.0, 5.0, 4.0, 7.0, 6.0)
 MOST_POINTS, MOST_NODES = 12, 3000
-DIGITS, ROUNDING = 1e-9, 1e-13  # relative to the number, and to the largest one on the way
+DIGITS, ROUNDING = 1e-9, 1e-13  # relative to the number, and to the largest intermediate result
 LAYER = "([⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
 NONE: Mapping[Tree, float] = {}
 
 
 class Point:
-    """Every named value at some numbers of the inputs, with the derivatives between them."""
+    """Every named value for certain inputs, with the derivatives between them."""
 
     def __init__(self, nodes: dict[str, Value]) -> None:
         self.nodes, self._functions = nodes, functions()
@@ -40,7 +40,7 @@ class Point:
         self._numbers: dict[Tree, Number] = {}
 
     def derivative(self, f: Any, x: Value, way: str) -> float:
-        """∂f/∂x over all paths; where the way is direct, without those through other named values."""
+        """Return ∂f/∂x over all paths; if ``way`` is "direct", without those through other named values."""
         if not isinstance(f, Value):
             return 0.0
         if (f, way) not in self._gradients:
@@ -49,7 +49,7 @@ class Point:
         return self._gradients[f, way].get(x, 0.0)
 
     def number(self, tree: Tree, fixed: Mapping[Tree, float] = NONE) -> Number:
-        """The number of a formula, in which some names or derivatives have ``fixed`` numbers."""
+        """Evaluate a formula in which some names or derivatives have ``fixed`` numbers."""
         if fixed or tree not in self._numbers:
             peak, found = [0.0], None
             with suppress(ValueError, ArithmeticError, TypeError, KeyError):
@@ -75,7 +75,7 @@ class Point:
             if parts[1]:
                 operands = [Value(getattr(x, "data", x)) for x in operands]
             found = self._functions[parts[0]](*operands)
-            for _ in range(parts[1]):  # σ′; a second derivative of a number is 0, and refused
+            for _ in range(parts[1]):  # σ′; a Reader refuses second derivatives
                 found = gradients(found)[operands[0]]
             found = found if as_node else getattr(found, "data", found)
         else:
@@ -91,10 +91,10 @@ class Point:
 
 
 class World:
-    """What the lines are about: the words that they may use, and the points.
+    """The subject of a derivation: the words that its lines may use, and the points.
 
     root, leaves, names   the names of the function, of the inputs, and of all values
-    own                   the point with the graph's own numbers, where there are some
+    own                   the point with the graph's own numbers, if it has numbers
     """
 
     def __init__(self, where: Any, numbers: Mapping[str, float], vary_targets: bool = False) -> None:
@@ -115,7 +115,7 @@ class World:
             except (ValueError, ArithmeticError):  # outside a domain
                 continue
         if not self.points:
-            raise ValueError("mark: the definitions have no value at any of the numbers that were tried")
+            raise ValueError("mark: the definitions have no value at any of the numbers tried: check their domains")
         self.names = list(nodes := self.points[0].nodes)
         name_of = {x: name for name, x in nodes.items()}
         self.activations = {  # by the name of their z
@@ -125,21 +125,23 @@ class World:
             if x.operation not in (primitives.identity, primitives.neg)
         }
         self.words = dict(self._words())
-        self.formulas: dict[str, Tree] = {}  # of what the text defines
+        self.formulas: dict[str, Tree] = {}  # by the name that the text defines
         for part in re.split("[;\n]", where) if isinstance(where, str) else ():
             with suppress(Unreadable):
                 name = part.partition("=")[0].strip() if "=" in part else self.root
                 self.formulas[name] = Reader(self.words).readings(typed(part.rpartition("=")[2]))[0]
 
     def _rebuilt(self, where: Any, vary_targets: bool) -> Build:
-        """Compute a graph again with other numbers for its leaves, and for y_j, the numbers a_j is compared with."""
+        """Return a function that recomputes a graph with other leaves and, if they vary, other targets y_j."""
         if isinstance(where, Trace):
             y = [Value(0.5, f"y_{j + 1}") for j in range(len(where.a[-1]))]
             where = named(L=half_squared_error(where.output, y if isinstance(where.output, list) else y[0]))
         elif not isinstance(where, Value):
-            raise TypeError(f"mark: {clipped(repr(where))} is neither definitions, as 'f = x*y; x = r', nor a Value")
+            expected = "definitions, such as 'f = x*y; x = r', a Value or the trace of a network"
+            raise TypeError(f"mark takes {expected}, not {clipped(repr(where))}")
         if len(order := topological_order(where)) > MOST_NODES:
-            raise ValueError(f"mark: {len(order)} nodes are too many: give the part that the lines are about")
+            most = f"mark takes graphs of at most {MOST_NODES:,} nodes"
+            raise ValueError(f"{most}, not {len(order):,}: pass only the part that the lines are about")
         name_of = {x: name for x, name in labels(order, where).items() if not is_constant(x)}
         self.root = name_of.setdefault(where, "f")
         targets: dict[Value, str] = {}
@@ -163,7 +165,7 @@ class World:
         return build
 
     def _words(self) -> Iterator[tuple[str, Tree]]:
-        """What each word means; later ones win."""
+        """Yield each word with its meaning; later meanings win."""
         root: Tree = ("name", self.root)
         targets = [name for name in self.names if re.fullmatch(r"y_\d+", name)]
         found = {m[1] for name in self.names if (m := re.fullmatch(f"z{LAYER}_.*", name))}
@@ -192,14 +194,14 @@ class World:
                             yield re.sub(r"\^\(\d+\)", ("", "^(L)", "^(L-1)")[i], spelled), tree
 
     def numbers(self, tree: Tree, fixed: Mapping[Tree, float] = NONE) -> list[Number]:
-        """The number of a formula at each point."""
+        """Evaluate a formula at each point."""
         return [at.number(tree, fixed) for at in self.points]
 
     def agree(self, tree: Tree, target: Sequence[Number], within: float = 0.0) -> bool:
-        """Whether a formula has these numbers at all points, and at three at least.
+        """Return whether a formula has these numbers at all points, and at three or more of them.
 
-        What does not count: a point where one of both has no number or where cancellation leaves too few digits, and
-        the graph's own numbers, which may be a kink.
+        A point does not count if either number is undefined or if cancellation leaves too few digits; nor do the
+        graph's own numbers, which may be at a kink.
         """
         met = tried = 0
         for at, there in zip(self.points, target):

@@ -1,4 +1,4 @@
-"""The lecture's claims as experiments on scalar nodes, whose numbers decide which claims hold."""
+"""Tests the lecture's claims by experiments on scalar nodes: their numbers decide which claims are borne out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
@@ -19,14 +19,14 @@ CLAIMS: dict[str, Callable[[int], Result]] = {
     "bn-shift": layers.shift, "bn-scale": layers.scale, "bn-rates": layers.higher_rates,
     "bn-saturating": layers.saturating, "bn-dropout": layers.less_dropout,
 }  # fmt: skip
-COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # widths, which add up to 94 beside the gaps
+COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # widths; they add up to 94, without the gaps
 
 
 def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = None) -> Iterator[Result]:
-    """Run the experiments of these names, or all of them, and yield each result as soon as it is ready.
+    """Run the experiments with these names, or all of them, and yield each result as soon as it is ready.
 
-    A folder ``out`` gets a picture of each. On a terminal a bar shows the progress. Raises ValueError for an unknown
-    name, before anything runs.
+    A picture of each is written to the folder ``out``. On a terminal, a bar shows the progress. Raises ValueError for
+    an unknown name before anything runs.
 
     >>> [result.word for result in run(["unstable"])]
     ['borne out']
@@ -48,15 +48,18 @@ def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = No
 
 
 def check_names(names: Sequence[str] | None) -> list[str]:
-    """The names, by default all of them. ValueError for an unknown one lists what there is."""
+    """Return the names, by default all of them. Raises ValueError for an unknown name."""
     for name in names or ():
         if name not in CLAIMS:
-            raise ValueError(f"claim {name!r}: there are {', '.join(CLAIMS)}")
+            raise ValueError(f"unknown claim {name!r}: choose from {', '.join(CLAIMS)}")
     return list(names or CLAIMS)
 
 
 def table(results: Sequence[Result], width: int = 100) -> str:
-    """Claim, row of the lecture, what was measured and the verdict, in at most ``width`` columns, 60 or more."""
+    """Format the results as a table of at most ``width`` columns, 60 or more.
+
+    Its columns are the claim, the row of the lecture, what was measured and the verdict.
+    """
     widths = [3 if name == "row" else share * (width - 9) // 91 for name, share in COLUMNS.items()]
     rule = ["─" * n for n in widths]
     rows: list[Sequence[str]] = [[*COLUMNS], rule]
@@ -68,6 +71,8 @@ def table(results: Sequence[Result], width: int = 100) -> str:
 
 
 def listing(names: Sequence[str] | None = None, width: int = 200) -> str:
-    """The names, by default all of them, each with what its experiment does. ValueError for an unknown one."""
+    """List the names, by default all of them, each with its experiment. Raises ValueError for an unknown name."""
     lines = [f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names)]
-    return "\n".join(fill(printable(line), width, subsequent_indent=" " * 15) for line in lines)
+    return "\n".join(
+        fill(printable(line), width, subsequent_indent=" " * 15, break_on_hyphens=False) for line in lines
+    )

@@ -1,4 +1,4 @@
-"""The result of an experiment, with its verdict and its picture, and the seeded training that experiments share."""
+"""Provides the result of an experiment, with its verdict and its picture, and the training that experiments share."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -17,34 +17,34 @@ from nn.plots import finish, new_figure, style, write_png
 
 Numbers = list[float]
 Draw = Callable[[Any, dict[str, Any]], object]  # draws numbers by label on matplotlib's axes
-WORST = 10.0  # counts for a loss that is worse or not finite, so that means and pictures stay finite
+WORST = 10.0  # replaces a loss that is larger or not finite, so that means and pictures stay finite
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one experiment found."""
+    """The result of one experiment."""
 
     row: str  # of the lecture: C for training, D for dropout, preprocessing and batch normalisation
     statement: str  # the claim in words
-    measured: str  # what was measured, on what
-    checks: dict[str, bool]  # each part of the claim, in words with its number, and whether it holds
-    numbers: dict[str, Any]  # what the picture shows, by label
+    measured: str  # the quantities and the data
+    checks: dict[str, bool]  # each part of the claim, in words with its number, and whether it is true
+    numbers: dict[str, Any]  # shown in the picture, by label
     draw: Draw = field(compare=False, repr=False)
 
     @property
     def word(self) -> str:
         """``borne out``, ``partly borne out`` or ``not borne out``."""
-        holds = self.checks.values()
-        return "borne out" if all(holds) else "partly borne out" if any(holds) else "not borne out"
+        checks = self.checks.values()
+        return "borne out" if all(checks) else "partly borne out" if any(checks) else "not borne out"
 
     @property
     def verdict(self) -> str:
-        """The word with its numbers; what does not hold comes first."""
-        holds, fails = ("; ".join(part for part, so in self.checks.items() if so == said) for said in (True, False))
-        return f"{self.word}: " + ". As said: ".join(filter(None, [fails and f"not as said: {fails}", holds]))
+        """The word with its numbers; the parts that were contradicted come first."""
+        true, false = ("; ".join(part for part, is_so in self.checks.items() if is_so == x) for x in (True, False))
+        return f"{self.word}: " + ". Confirmed: ".join(filter(None, [false and f"contradicted: {false}", true]))
 
     def plot(self, where: str | os.PathLike[str] | Any) -> None:
-        """Write a PNG to a path, or draw on matplotlib's axes. ImportError says what to install without it."""
+        """Write a PNG to a path, or draw on matplotlib's axes. Raises ImportError if matplotlib is not installed."""
         if not isinstance(where, (str, os.PathLike)):
             self.draw(where, self.numbers)
             return
@@ -59,7 +59,7 @@ def curves(
     x: Sequence[Any], xlabel: str, ylabel: str, look: Callable[[int], dict[str, Any]] = style,
     vertical: dict[str, float] | None = None, horizontal: dict[str, float] | None = None, **settings: Any,
 ) -> Draw:  # fmt: skip
-    """A function that draws numbers over x, the k-th line in the style look(k), and straight lines by label."""
+    """Return a function that draws numbers over x, the k-th line in the style look(k), and straight lines."""
 
     def draw(axes: Any, numbers: dict[str, Numbers]) -> None:
         step = max(1, len(x) // 10)
@@ -76,9 +76,9 @@ def curves(
 def fit(
     model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False
 ) -> Numbers:
-    """Train by SGD or Adam and return the loss of each epoch: WORST from the epoch in which a number overflows."""
+    """Train with SGD or Adam and return the loss of each epoch: WORST from the epoch in which a number overflows."""
     optimizer = (Adam if adam else SGD)(model.parameters(), rate)
-    # node by node, so that the order of additions, and with it the last digit of a claim, is the same everywhere
+    # node by node, so that the order of additions, and hence the last digit of a result, is the same on every machine
     training = Training(
         model, binary_cross_entropy, optimizer, data,
         epochs=epochs, batch_size=batch_size, rng=rng, progress=False, engine="eager",
@@ -93,28 +93,28 @@ def trained(
     seed: int, k: int, data: Dataset, sizes: list[int], rate: float, epochs: int, batch_size: int,
     adam: bool = False, **options: Any,
 ) -> tuple[MLP, Numbers]:  # fmt: skip
-    """The k-th network of these layers, whose weights and order the seed decides, and the loss of each epoch."""
+    """Train the k-th network with these layers, seeded; return it and the loss of each epoch."""
     model = MLP(2, sizes, rng=Random(f"{seed} weights {k}"), **options)
     return model, fit(model, data, rate, epochs, batch_size, Random(f"{seed} order {k}"), adam)
 
 
 def loss_of(model: Module, data: Dataset) -> float:
-    """The mean loss on these data, in evaluation mode."""
+    """Return the mean loss on these data, in evaluation mode."""
     return evaluate(model, binary_cross_entropy, data)[0]
 
 
 def gradient(model: Module, loss: Loss, X: list[Numbers], y: list[Any]) -> Numbers:
-    """The gradient of the mean loss of these examples, one number for each parameter."""
+    """Return the gradient of the mean loss of these examples, one number per parameter."""
     model.zero_grad()
     mean_loss(loss, model.batch(X), y).backward()
     return [p.grad for p in model.parameters()]
 
 
 def spread(numbers: Sequence[float]) -> float:
-    """The largest less the smallest."""
+    """Return the largest number minus the smallest."""
     return max(numbers) - min(numbers)
 
 
 def means(rows: Iterable[Sequence[float]]) -> Numbers:
-    """The mean of each column."""
+    """Return the mean of each column."""
     return [fmean(column) for column in zip(*rows)]

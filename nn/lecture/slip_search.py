@@ -1,8 +1,8 @@
-"""Finds what slipped between two lines: the one change of the wrong line that would make it true.
+"""Finds the slip between two lines: the one change of the wrong line that would make it true.
 
-A factor that stands in the place of another is compared with it first. Then the changes come in the order in which
-people make the slips: a sign, a path, a factor 2, an index, σ for σ′ … Each is tried at the points where the lines
-were compared, so no algebra has to recognise it. Where no single one helps, the search runs on each term alone.
+If one factor was replaced by another, the two are compared first. Then changes are tried, the most frequent slips
+first: a sign, a path, a factor 2, an index, σ for σ′ … Each is evaluated at the points where the lines were compared,
+so no computer algebra is needed. If no single change helps, the search examines each term separately.
 """
 
 import re
@@ -22,48 +22,48 @@ MOST_NAMES, MOST_PLACES = 60, 250
 UNNAMED = re.compile("v[₀₁₂₃₄₅₆₇₈₉]+")
 ACTIVATIONS = ("σ", "sigmoid", "tanh", "relu", "softplus", "elu", "gelu", "silu", "leaky_relu")
 FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "tanh", "σ", "relu", "sinh", "cosh", "sqrt")
-INVERSE = {"term too many": "term missing", "factor too many": "factor missing", "sum for product": "product for sum"}
-INVERSE |= {b: a for a, b in INVERSE.items()} | {"path forgotten": "term too many"}
-INVERSE |= {f"{x} forgotten": "factor too many" for x in ("slope", "upstream", "inner derivative", "weight")}
-FAULTS = {  # of a student who differentiates f by a rule of his own
-    "inner derivative forgotten": "The derivative of what is inside the function is missing.",
-    "inner derivative inside": "The inner derivative is a factor: it does not go inside the function.",
-    "inner derivative inside, and outside": "The inner derivative does not go inside the function.",
+INVERSE = {"extra term": "term missing", "extra factor": "factor missing", "sum for product": "product for sum"}
+INVERSE |= {b: a for a, b in INVERSE.items()} | {"path forgotten": "extra term"}
+INVERSE |= {f"{x} forgotten": "extra factor" for x in ("slope", "upstream", "inner derivative", "weight")}
+WRONG_RULES = {  # by which students differentiate f
+    "inner derivative forgotten": "The derivative of the inner function is missing.",
+    "inner derivative inside": "The inner derivative is a factor: it does not belong inside the function.",
+    "inner derivative inside, and outside": "The inner derivative does not belong inside the function.",
     "power rule": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
     "power rule, and inside": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
-    "product of derivatives": "The derivatives of the factors are multiplied: differentiate one factor at a time.",
+    "product of derivatives": "You multiplied the derivatives of the factors: differentiate one factor at a time.",
 }
 ADDS, MULTIPLIES = "The paths add: {}.", "Along a path the factors multiply: {}."
 Put = Callable[[Tree], Tree]
 
 
-class Mending(NamedTuple):
-    """A name, the line without the slip, and a sentence about some formulas."""
+class Slip(NamedTuple):
+    """A slip's name, the line without it, and a sentence about some formulas."""
 
     name: str
-    mended: Tree
-    words: str
-    about: tuple[Tree, ...] = ()
+    repaired: Tree
+    sentence: str
+    formulas: tuple[Tree, ...] = ()
 
     def __str__(self) -> str:
-        return self.words.format(*map(show, self.about))
+        return self.sentence.format(*map(show, self.formulas))
 
 
 class Place(NamedTuple):
-    """A part of a tree, what puts another part there, and the tree around it."""
+    """A part of a tree, a function that replaces it, and the tree around it."""
 
     tree: Tree
     put: Put
     around: Tree
 
-    def swap(self, name: str, new: Tree, mended: Tree | None = None) -> Mending:
-        """What mends this part by a new one."""
-        words = "{} stands where {} belongs" + (", in {}." if self.around[0] else ".")
-        return Mending(name, mended or self.put(new), words, (self.tree, new, *[self.around] * bool(self.around[0])))
+    def swap(self, name: str, new: Tree, repaired: Tree | None = None) -> Slip:
+        """Return the slip that replacing this part by a new one corrects."""
+        text = "{} should be {}" + (", in {}." if self.around[0] else ".")
+        return Slip(name, repaired or self.put(new), text, (self.tree, new, *[self.around] * bool(self.around[0])))
 
 
 def places(tree: Tree, put: Put = lambda x: x, around: Tree = ("",)) -> Iterator[Place]:
-    """Every part of a tree, from outside to inside."""
+    """Yield every part of a tree, from the outside in."""
     yield Place(tree, put, around)
     for i, x in enumerate(tree):
         if isinstance(x, tuple):
@@ -71,12 +71,12 @@ def places(tree: Tree, put: Put = lambda x: x, around: Tree = ("",)) -> Iterator
 
 
 def atoms(tree: Tree) -> set[Tree]:
-    """The names and the derivatives in a tree."""
+    """Return the names and the derivatives in a tree."""
     return {tree} if tree[0] in ("name", "d") else set().union(*(atoms(x) for x in tree if isinstance(x, tuple)))
 
 
 def substitute(tree: Tree, *pairs: tuple[Tree, Tree]) -> Tree:
-    """The tree with every old part replaced by the new one, all at once."""
+    """Return the tree with every old part replaced by the new one, all at the same time."""
     for old, new in pairs:
         if tree == old:
             return new
@@ -84,29 +84,29 @@ def substitute(tree: Tree, *pairs: tuple[Tree, Tree]) -> Tree:
 
 
 def total(f: Tree, x: Tree) -> Tree:
-    """∂f/∂x."""
+    """Return ∂f/∂x."""
     return ("d", f, x, "total")
 
 
 def minus(x: Tree) -> Tree:
-    """−x."""
+    """Return −x."""
     return x[1] if x[0] == "-" else ("-", x)
 
 
 def times(x: Tree, factor: Tree) -> Tree:
-    """x · factor, where a minus stays in front."""
+    """Return x · factor, keeping a minus sign in front."""
     return ("-", times(x[1], factor)) if x[0] == "-" else ("·", x, factor)
 
 
 def operands(tree: Tree, kinds: Sequence[str]) -> list[Tree]:
-    """The terms of a sum or the factors of a product, whatever the brackets; else the tree itself."""
+    """Return the terms of a sum or the factors of a product, through brackets; otherwise the tree itself."""
     return [y for x in tree[1:] for y in operands(x, kinds)] if tree[0] in kinds else [tree]
 
 
 class SlipSearch:
-    """The search between the formula ``before``, which is right, and a wrong one.
+    """Searches for the slip between the last formula of a chain, which is right, and a wrong one.
 
-    chain   the formulas from ∂f/∂s, where the lines start, to ``before``
+    chain   the formulas from ∂f/∂s, where the lines start, to the right formula
     """
 
     def __init__(self, world: World, chain: Sequence[Tree]) -> None:
@@ -117,13 +117,13 @@ class SlipSearch:
         point = world.points[-1]
         name_of = {x: ("name", name) for name, x in point.nodes.items()}
         self.names = [x for x in world.names if x not in CONSTANTS and not UNNAMED.fullmatch(x)][:MOST_NAMES]
-        self.slopes: dict[Tree, Tree] = {  # σ′(z) of each a = σ(z)
+        self.slopes: dict[Tree, Tree] = {  # σ′(z) for each a = σ(z)
             name_of[x]: ("call", x.operation.name, 1, name_of[x.parents[0]])
             for x in name_of
             if x.operation and len(x.parents) == 1 and name_of.get(x.parents[0], ("", ""))[1] in world.activations
         }
         self.paths: dict[Tree, Tree] = {}  # through each value between f and s, and through each operand of f
-        self.arity = 0  # how many operands of f depend on s
+        self.arity = 0  # the number of operands of f that depend on s
         if self.wrt and self.of[0] == "name":
             f, s = point.nodes[self.of[1]], point.nodes[self.wrt[1]]
             for v, name in ((v, name_of[v]) for v in gradients(f) if v in name_of and v not in (f, s)):
@@ -133,31 +133,30 @@ class SlipSearch:
                     if is_operand or leads:
                         self.paths[name] = ("·", total(self.of, name), total(name, self.wrt))
 
-    def find(self, wrong: Tree) -> Mending | None:
-        """The first change that makes the formula right."""
+    def find(self, wrong: Tree) -> Slip | None:
+        """Return the first change that makes the formula right."""
         if len([*places(wrong)]) + len([*places(self.before)]) > MOST_PLACES:
             return None
         if wrong[:2] == ("num", 0.0):
             if len(self.chain) > 1 or not self.wrt:
                 return None
-            words = "It is not 0: {} depends on {}" + ", through {}." * bool(self.paths)
-            return Mending("dependence forgotten", self.before, words, (*self.chain[0][1:3], *[*self.paths][-1:]))
+            text = "It is not 0: {} depends on {}" + ", through {}." * bool(self.paths)
+            return Slip("dependence forgotten", self.before, text, (*self.chain[0][1:3], *[*self.paths][-1:]))
         found = self._in_place(*self._differing(self.before, wrong)) or self._first(wrong, self.target)
         if found or len(self.chain) == 1:
             return found or self._termwise(wrong)
-        if slip := self._first(
-            self.before, self.world.numbers(wrong)
-        ):  # and the line was simplified at the same time
-            words = "It follows from {}, not from {}."
-            return Mending(INVERSE.get(slip.name, slip.name), self.before, words, (slip.mended, self.before))
+        # the same slip in the line before, which was simplified at the same time
+        if slip := self._first(self.before, self.world.numbers(wrong)):
+            text = "It follows from {}, not from {}."
+            return Slip(INVERSE.get(slip.name, slip.name), self.before, text, (slip.repaired, self.before))
         return self._termwise(wrong)
 
-    def _first(self, tree: Tree, target: Sequence[Number]) -> Mending | None:
-        """The first change of the formula with these numbers."""
-        return next((slip for slip in self._changes(tree) if self.world.agree(slip.mended, target)), None)
+    def _first(self, tree: Tree, target: Sequence[Number]) -> Slip | None:
+        """Return the first change that gives the formula these numbers."""
+        return next((slip for slip in self._changes(tree) if self.world.agree(slip.repaired, target)), None)
 
     def _differing(self, old: Tree, new: Tree) -> tuple[Tree, Tree]:
-        """The smallest parts in which two formulas differ that are built alike, term by term, factor by factor."""
+        """Return the smallest parts in which two formulas of the same structure differ."""
         kinds = next((kinds for kinds in ("+", "-", "*·") if old[0] in kinds and new[0] in kinds), "")
         for here, there in ((old[1:], new[1:]), (operands(old, kinds), operands(new, kinds))) if kinds else ():
             if len(here) == len(there):
@@ -165,30 +164,29 @@ class SlipSearch:
                 return self._differing(*pairs[0]) if len(pairs) == 1 else (old, new)
         return old, new
 
-    def _in_place(self, old: Tree, new: Tree) -> Mending | None:
-        """The slip if a name or a derivative of the line before has become something else."""
-        words = "{1} stands in the place of {0}."
+    def _in_place(self, old: Tree, new: Tree) -> Slip | None:
+        """Return the slip if a name or a derivative of the line before was replaced."""
         if old[0] == new[0] == "name" and (old[1] in self.world.leaves) == (new[1] in self.world.leaves):
             near = old[1][0] == new[1][0] or old[1][1:] == new[1][1:] != ""
-            return None if near else Mending("wrong name", old, words, (old, new))
+            return None if near else Slip("wrong name", old, "{1} replaces {0}.", (old, new))
         if old[0] != "d" or len(old) > 4 or old == self.before or any(x[0] == "d" for x in atoms(new)):
             return None
         numbers = self.world.numbers(old)
         every = [*places(new)]
         spots = [x for x in every if x.around[0] in ("", "+") or x.tree[0] == "+"]
         changes = joined(self._scaled(spots), self._local(every))
-        found = next((slip for slip in changes if self.world.agree(slip.mended, numbers)), None)
-        keeps = found and found.name not in ("wrong name", "factor too many")
-        return found if keeps else Mending("wrong local derivative", old, "{1} is not {0}.", (old, new))
+        found = next((slip for slip in changes if self.world.agree(slip.repaired, numbers)), None)
+        keeps = found and found.name not in ("wrong name", "extra factor")
+        return found if keeps else Slip("wrong local derivative", old, "{1} is not {0}.", (old, new))
 
-    def _scaled(self, spots: Iterable[Place]) -> Iterator[Mending]:
+    def _scaled(self, spots: Iterable[Place]) -> Iterator[Slip]:
         for x, put, _ in spots:
-            yield Mending("sign", put(minus(x)), "The sign of {} is wrong.", (x,))
+            yield Slip("sign", put(minus(x)), "The sign of {} is wrong.", (x,))
         for x, put, _ in spots:
-            yield Mending("factor 2", put(times(x, TWO)), "{} is half of what it should be.", (x,))
-            yield Mending("factor 2", put(times(x, HALF)), "{} is twice what it should be.", (x,))
+            yield Slip("factor 2", put(times(x, TWO)), "{} is half of its right value.", (x,))
+            yield Slip("factor 2", put(times(x, HALF)), "{} is twice its right value.", (x,))
 
-    def _changes(self, wrong: Tree) -> Iterator[Mending]:
+    def _changes(self, wrong: Tree) -> Iterator[Slip]:
         every = [x for x in places(wrong) if x.around[0] != "d" or x.tree[0] == "name"]
         terms = [x for x in every if x.around[0] in ("", "+") and x.tree[0] != "+"]
         whole = [x for x in every if x.around[0] == "" and x.tree[0] == "+"]
@@ -200,13 +198,13 @@ class SlipSearch:
         yield from self._names(wrong, every, near=True)
         yield from self._mapped(wrong)
         yield from self._sums([x for x in every if x.tree[0] == "+"])
-        yield from self._faults(wrong)
+        yield from self._wrong_rules(wrong)
         yield from self._local(every)
         yield from self._paths(wrong)
         for term in (t for x in places(self.before) if x.tree[0] == "+" for t in x.tree[1:]):
             for x, put, around in every:
                 if x[0] not in ("num", "d") and around[0] in ("", "*", "·", "-"):
-                    yield Mending("term missing", put(("+", x, term)), "The term {} is missing.", (term,))
+                    yield Slip("term missing", put(("+", x, term)), "The term {} is missing.", (term,))
         yield from self._factors(wrong, [*whole, *terms])
         yield from self._products(every)
         yield from self._definitions(wrong)
@@ -215,19 +213,19 @@ class SlipSearch:
         names: list[Tree] = [("name", v) for v in self.names]
         for v in names if self.wrt else ():
             if v != self.root and self.world.agree(wrong, self.world.numbers(total(self.of, v))):
-                yield Mending("another derivative", self.before, "This is {}.", (total(self.of, v),))
+                yield Slip("another derivative", self.before, "This is {}.", (total(self.of, v),))
         for x, y in combinations([v for v in names if v in atoms(wrong)][:5], 2):
-            yield Mending("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are exchanged.", (x, y))
+            yield Slip("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are exchanged.", (x, y))
         if self.wrt and len(self.chain) == 1 and self.world.agree(wrong, self.world.numbers(self.of)):
-            yield Mending("not differentiated", self.before, "This is {} itself, not its derivative.", (self.of,))
+            yield Slip("not differentiated", self.before, "This is {} itself, not its derivative.", (self.of,))
 
-    def _paths(self, wrong: Tree) -> Iterator[Mending]:
+    def _paths(self, wrong: Tree) -> Iterator[Slip]:
         for v, term in sorted(self.paths.items(), key=lambda x: (x[1][1] in atoms(wrong), x[0][1][0] != "z")):
-            words = "The path through {} is missing: {}."
-            yield Mending("path forgotten", ("+", wrong, term), words, (v, term))
+            text = "The path through {} is missing: {}."
+            yield Slip("path forgotten", ("+", wrong, term), text, (v, term))
 
-    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Mending]:
-        """Another name in one place or in all: first one that looks like it, then any."""
+    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Slip]:
+        """Yield another name in one place or in all; ``near`` restricts it to similar names."""
         substituted = any(x[0] == "name" and x[1] not in self.world.leaves for x in atoms(self.before) - atoms(wrong))
         for again, same, place in product((False, True), (True, False), every):
             x, _, around = place
@@ -251,21 +249,21 @@ class SlipSearch:
                 new: Tree = ("name", y)
                 yield place.swap(name, new, substitute(wrong, (x, new)) if again else None)
 
-    def _mapped(self, wrong: Tree) -> Iterator[Mending]:
-        """Something that happened to all names: two indices in each other's place, a for δ."""
+    def _mapped(self, wrong: Tree) -> Iterator[Slip]:
+        """Yield changes of all names: two indices exchanged, a for δ."""
         names = {x for x, _, _ in places(wrong) if x[0] == "name" and "_" in x[1]}
         for i, j in ("12", "13", "23", "14", "24", "34"):
             swap = str.maketrans(i + j, j + i)
             pairs = [(x, ("name", f"{a}_{b.translate(swap)}")) for x in names for a, b in [x[1].split("_", 1)]]
-            yield Mending("wrong index", substitute(wrong, *pairs), f"The indices {i} and {j} are exchanged.")
+            yield Slip("wrong index", substitute(wrong, *pairs), f"The indices {i} and {j} are exchanged.")
         for letter in "az":
             units = [x for x in names if x[1][0] == letter and "z" + x[1][1:] in self.names]
             deltas = [(x, ("d", self.root, ("name", "z" + x[1][1:]), "total", "δ")) for x in units]
             for some in (deltas, *([x] for x in deltas)) if deltas else ():
-                yield Mending(f"{letter} for δ", substitute(wrong, *some), "{} stands where {} belongs.", some[0])
+                yield Slip(f"{letter} for δ", substitute(wrong, *some), "{} should be {}.", some[0])
 
-    def _sums(self, sums: Iterable[Place]) -> Iterator[Mending]:
-        """+ for ·, and terms that are too many."""
+    def _sums(self, sums: Iterable[Place]) -> Iterator[Slip]:
+        """Yield + for ·, and extra terms."""
         for x, put, _ in sums:
             factors = [operands(t, "*·") for t in x[1:]]
             shared = [f for f in factors[0] if all(f in some and len(some) > 1 for some in factors)]
@@ -274,16 +272,16 @@ class SlipSearch:
             options += [[("·", *x[i : i + 2]) for i in range(1, len(x), 2)]] if len(x) % 2 else []
             options += [[*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]] for i in range(1, len(x) - 1)]
             for new in options:
-                yield Mending("sum for product", put(one("+", new)), MULTIPLIES, (x,))
+                yield Slip("sum for product", put(one("+", new)), MULTIPLIES, (x,))
         for x, put, _ in sums:
             for i, term in enumerate(x[1:], 1):
                 is_zero = term[0] == "·" and any(factor[0] == "num" for factor in term[1:])
-                name = "wrong local derivative" if is_zero else "term too many"
-                words = "The term {} should be 0." if is_zero else "The term {} is too much."
-                yield Mending(name, put(one("+", [*x[1:i], *x[i + 1 :]])), words, (term,))
+                name = "wrong local derivative" if is_zero else "extra term"
+                text = "The term {} should be 0." if is_zero else "The term {} does not belong here."
+                yield Slip(name, put(one("+", [*x[1:i], *x[i + 1 :]])), text, (term,))
 
-    def _products(self, every: Iterable[Place]) -> Iterator[Mending]:
-        """· for +."""
+    def _products(self, every: Iterable[Place]) -> Iterator[Slip]:
+        """Yield · for +."""
         for x, put, _ in every:
             if x[0] not in ("*", "·"):
                 continue
@@ -295,10 +293,10 @@ class SlipSearch:
                 options.append(one("·", [*flat[:i], path, *flat[k:]]))
             options += [("+", *flat), one("+", [one("·", flat[i : i + 2]) for i in range(0, len(flat), 2)])]
             for new in options:
-                yield Mending("product for sum", put(new), ADDS, (x,))
+                yield Slip("product for sum", put(new), ADDS, (x,))
 
-    def _local(self, every: Sequence[Place]) -> Iterator[Mending]:
-        """σ for σ′, exponents, numbers, and factors that are too many."""
+    def _local(self, every: Sequence[Place]) -> Iterator[Slip]:
+        """Yield σ for σ′, exponents, numbers, and extra factors."""
         for a, slope in self.slopes.items():
             beside: Tree = ("+", ONE, ("-", a))
             forms = [self.world.numbers(x) for x in (("*", a, beside), ("+", ONE, ("-", ("^", a, TWO))))]
@@ -307,7 +305,7 @@ class SlipSearch:
                 is_among = x[0] == "*" and len(rest) == len(x) - 3 and {a, beside} <= {*x[1:]}
                 if is_among or (x[0] in "*·+" and a in atoms(x) and any(self.world.agree(x, n) for n in forms)):
                     new = one("*", [slope, *rest]) if is_among else slope
-                    yield Mending("wrong local derivative", put(new), "{} is the slope of another function.", (x,))
+                    yield Slip("wrong local derivative", put(new), "{} is the slope of another function.", (x,))
         for place in every:
             x, put, around = place
             if x[0] == "call" and x[1] in ("sin", "cos"):
@@ -332,14 +330,14 @@ class SlipSearch:
                 if factor not in (ZERO, ONE):
                     rest = [*x[1:i], *x[i + 1 :]]
                     is_2 = show(factor) in ("2", "½", "1/2")
-                    name = "factor 2" if is_2 else "exponent" if factor in rest else "factor too many"
-                    yield Mending(name, put(one(x[0], rest)), "In {} the factor {} is too much.", (x, factor))
+                    name = "factor 2" if is_2 else "exponent" if factor in rest else "extra factor"
+                    yield Slip(name, put(one(x[0], rest)), "In {} the factor {} does not belong.", (x, factor))
         for place in every:
             if place.tree[0] in ("call", "inv") or (place.tree[0] == "+" and place.around[0] == "inv"):
                 yield place.swap("exponent", ("^", place.tree, TWO))
 
-    def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Mending]:
-        """A factor that is missing in the whole, or in one term."""
+    def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Slip]:
+        """Yield a factor that is missing in the whole line or in one term."""
         slopes = [x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]]
         more: dict[Tree, str] = dict.fromkeys(slopes, "slope forgotten")
         for slope in self.slopes.values():
@@ -371,10 +369,10 @@ class SlipSearch:
                 elif name == "factor missing" and factor in atoms(x):
                     plain = [y for y in operands(x, "*·-") if y != ONE and y[0] not in ("inv", "call")]
                     name = "exponent" if plain else name
-                yield Mending(name, put(times(x, factor)), "{} lacks the factor {}.", (x, ("·", factor)))
+                yield Slip(name, put(times(x, factor)), "{} lacks the factor {}.", (x, ("·", factor)))
 
-    def _functions(self, every: Iterable[Place]) -> Iterator[Mending]:
-        """Another function, or a factor on the wrong side of a fraction."""
+    def _functions(self, every: Iterable[Place]) -> Iterator[Slip]:
+        """Yield another function, or a factor on the wrong side of a fraction."""
         for place in every:
             x, _, around = place
             news: list[Tree] = []
@@ -387,8 +385,8 @@ class SlipSearch:
                 news.append(x[1] if x[0] == "inv" else ("inv", x))
             yield from (place.swap("wrong local derivative", new) for new in news)
 
-    def _definitions(self, wrong: Tree) -> Iterator[Mending]:
-        """The formula before, with something else in the place of a part: is it the wrong one?"""
+    def _definitions(self, wrong: Tree) -> Iterator[Slip]:
+        """Yield wrong substitutions in the line before that give the wrong line."""
         leaves: list[Tree] = [("name", x) for x in self.world.leaves[:5]]
         options = [*leaves, *((op, x, y) for op in "*+" for x, y in product(leaves, repeat=2))]
         target = self.world.numbers(wrong)
@@ -398,35 +396,35 @@ class SlipSearch:
                     new = ("+", *map(inside.put, inside.tree[1:]))
                     for split in (put(new), substitute(self.before, (("·", ONE, x), new))):
                         if self.world.agree(split, target):
-                            yield Mending("split sum", self.before, "{} is not {}.", (x, new))
+                            yield Slip("split sum", self.before, "{} is not {}.", (x, new))
             if x[0] == "name" and around[0] != "d" and x[1] not in self.world.leaves:
                 for new in options:
                     if any(self.world.agree(t, target) for t in (put(new), substitute(self.before, (x, new)))):
-                        words = "{} is put in the place of {}."
-                        yield Mending("definition substituted wrongly", self.before, words, (new, x))
+                        text = "{} replaces {}."
+                        yield Slip("definition substituted wrongly", self.before, text, (new, x))
 
-    def _faults(self, wrong: Tree) -> Iterator[Mending]:
-        """f differentiated by a wrong rule, with its definition as it is or with all definitions put in."""
+    def _wrong_rules(self, wrong: Tree) -> Iterator[Slip]:
+        """Yield f differentiated with a wrong rule, before or after substituting all definitions."""
         formulas, target = self.world.formulas, self.world.numbers(wrong)
         is_start = self.wrt and len(self.chain) == 1 and atoms(wrong) and any(x and x[0] for x in target)
         tried = [formulas[self.of[1]]] if is_start and self.of[1] in formulas else []
         while tried and tried[-1] not in tried[:-1] and len([*places(tried[-1])]) < MOST_PLACES:
             tried.append(substitute(tried[-1], *((("name", v), x) for v, x in formulas.items())))
-        for formula, fault in product(tried[:-1], FAULTS):
-            if self.world.agree(self._slope(formula, fault), target):
-                yield Mending(fault.partition(",")[0], self.before, FAULTS[fault])
+        for formula, rule in product(tried[:-1], WRONG_RULES):
+            if self.world.agree(self._slope(formula, rule), target):
+                yield Slip(rule.partition(",")[0], self.before, WRONG_RULES[rule])
 
-    def _slope(self, tree: Tree, fault: str) -> Tree:
-        """The derivative of a formula to somebody who makes this fault."""
+    def _slope(self, tree: Tree, rule: str) -> Tree:
+        """Differentiate a formula with this rule."""
         kind, *parts = tree
         if self.wrt is None or not atoms(tree):
             return ZERO
         if kind in ("+", "-"):
-            return (kind, *(self._slope(x, fault) for x in parts))
+            return (kind, *(self._slope(x, rule) for x in parts))
         if kind in ("*", "·"):
-            slopes = [self._slope(x, fault) if atoms(x) else x for x in parts]
-            if fault == "product of derivatives":
-                return (kind, *(("inv", self._slope(x[1], fault)) if x[0] == "inv" and atoms(x) else y
+            slopes = [self._slope(x, rule) if atoms(x) else x for x in parts]
+            if rule == "product of derivatives":
+                return (kind, *(("inv", self._slope(x[1], rule)) if x[0] == "inv" and atoms(x) else y
                                 for x, y in zip(parts, slopes)))  # fmt: skip
             return one("+", [(kind, *parts[:i], y, *parts[i + 1 :]) for i, y in enumerate(slopes) if atoms(parts[i])])
         if kind == "inv" or tree[:3] == ("call", "exp", 0):
@@ -440,18 +438,18 @@ class SlipSearch:
         else:
             return total(tree, self.wrt)
         inside = next(x for x in parts if isinstance(x, tuple) and atoms(x))
-        slope = self._slope(inside, fault)
-        if fault.startswith("power rule") and inside == parts[1]:
+        slope = self._slope(inside, rule)
+        if rule.startswith("power rule") and inside == parts[1]:
             put: Tree = ("·", inside, ("^", parts[0], ("+", inside, ("-", ONE))))
-            return put if "," in fault else ("·", put, slope)
-        is_power = kind == "^" and inside == parts[0]  # of a square, 2u′ is what remains without the upstream
-        if inside == self.wrt or "inner" not in fault or (is_power and "inside" in fault):
+            return put if "," in rule else ("·", put, slope)
+        is_power = kind == "^" and inside == parts[0]  # for a square, 2u′ means that the upstream is missing
+        if inside == self.wrt or "inner" not in rule or (is_power and "inside" in rule):
             return ("·", outer(inside), slope)
-        put = outer(slope if "inside" in fault else inside)
-        return ("·", put, slope) if "outside" in fault else put
+        put = outer(slope if "inside" in rule else inside)
+        return ("·", put, slope) if "outside" in rule else put
 
-    def _termwise(self, wrong: Tree) -> Mending | None:
-        """A slip of one kind in several terms; at last, the term that is wrong."""
+    def _termwise(self, wrong: Tree) -> Slip | None:
+        """Return a slip of one kind in several terms or, if there is none, the term that is wrong."""
         terms: list[Tree] = list(wrong[1:]) if wrong[0] == "+" else [wrong]
         if wrong[0] in ("*", "·") and [x[0] for x in wrong[1:]].count("+") == 1:
             i = next(i for i, x in enumerate(wrong) if x[0] == "+" and i)
@@ -464,19 +462,19 @@ class SlipSearch:
                 del goals[match]
             else:
                 rest.append(term)
-        found: list[dict[str, list[tuple[Mending, Tree]]]] = []  # by term and name: slips, and the goals they reach
+        found: list[dict[str, list[tuple[Slip, Tree]]]] = []  # by term and name: slips, and the goals they reach
         for term in rest:
             found.append({})
             for slip in self._changes(term):
-                for goal in (t for t in goals if self.world.agree(slip.mended, goals[t])):
+                for goal in (t for t in goals if self.world.agree(slip.repaired, goals[t])):
                     found[-1].setdefault(slip.name, []).append((slip, goal))
         right = [term for term in terms if term not in rest]
         for name in found[0] if found else ():
-            slips: dict[Tree, Mending] = {}  # by the goal
+            slips: dict[Tree, Slip] = {}  # by the goal
             for options in found:
                 slips |= dict([(goal, slip) for slip, goal in options.get(name, []) if goal not in slips][:1])
-            mended = one("+", [*right, *(slip.mended for slip in slips.values())])
-            if len(slips) == len(rest) and self.world.agree(mended, self.target):
+            repaired = one("+", [*right, *(slip.repaired for slip in slips.values())])
+            if len(slips) == len(rest) and self.world.agree(repaired, self.target):
                 return next(iter(slips.values()))
         wrongs = [t for t in rest if any(x and x[0] for x in self.world.numbers(t))] if len(terms) > 1 else []
-        return Mending("a term", wrong, "Look at the term {}.", (wrongs[0],)) if wrongs else None
+        return Slip("a term", wrong, "Look at the term {}.", (wrongs[0],)) if wrongs else None
