@@ -99,7 +99,7 @@ def test_a_weight_is_told_its_gradient_and_the_update_that_follows(opened):
     was = mean_loss(binary_cross_entropy, model.batch(data.X), data.y).data - loss
     for q, x in zip(model.parameters(), alone):
         q.data = x
-    assert small.startswith(f"The mean over {len(data.y)} points.")
+    assert small.startswith(f"This is the mean over {len(data.y)} points.")
     assert read(small)[1:] == pytest.approx([-0.5 * gradient**2, was], rel=1e-2)
 
 
@@ -186,7 +186,7 @@ def test_predict_mode_asks_before_it_shows(opened):
     _, small = line(page)
     assert not read(small) and "raise" in small
     press(page, "It rises")
-    assert line(page)[1].startswith("Right." if gradients[0] < 0 else "No, the other way.")
+    assert line(page)[1].startswith("Right." if gradients[0] < 0 else "No, the opposite.")
 
 
 # ---- what goes wrong is answered by a sentence ---------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_what_cannot_be_is_answered_by_a_sentence_and_changes_nothing(opened):
     rate.press("Enter")
     for _ in range(3):
         press(page, "Update")
-    assert "Nothing was moved" in line(page)[1]
+    assert "No update" in line(page)[1]
     page.evaluate("lab.go(0)")
     for _ in range(30):
         page.evaluate("lab.edit({ kind: 'remove', i: 0 })")
@@ -463,7 +463,7 @@ def test_keys_alone_answer_batch_normalisation(keys):
     reader.run(100)
     assert float(status(reader.page).split("loss ")[1].split(" ")[0]) < 0.03
     _, small = reader.weight(1, 0, "b¹₁")
-    assert "0 but for rounding" in small or read(small)[-2:] == [0.0, 0.0]
+    assert "0 up to rounding" in small or read(small)[-2:] == [0.0, 0.0]
 
 
 def test_keys_alone_move_add_and_remove_a_point(keys):

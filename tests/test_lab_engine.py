@@ -296,14 +296,14 @@ ASKED = """([k, i]) => {
   const { machine } = begin(k);
   for (let n = 0; n < 7; n++) machine.step();
   const example = machine.example(i);
-  const { promised, was, moves } = machine.promise();
+  const { predicted, actual, moves } = machine.preview();
   const terms = [...Array(machine.count).keys()].map((p) => machine.terms(p));
   const gradients = [...machine.gradients];
   const what = machine.whatIf(3, 0.25);
   const nodes = machine.situation.layers.map(({ W }, l) => W.map((_, j) => machine.nodes(l + 1, j, i)));
   const before = [...machine.shared];
   machine.step();
-  return { example, promised, was, moves: [...moves], terms, gradients, what, nodes,
+  return { example, predicted, actual, moves: [...moves], terms, gradients, what, nodes,
     weights: before, moved: [...machine.shared].map((w, p) => w - before[p]), batch: [...machine.batch] };
 }"""
 
@@ -345,9 +345,9 @@ def test_terms_add_up_to_the_gradient_and_the_promise_is_first_order(lab, make):
         if terms is not None:  # of γ and β there are none
             close([sum(t["delta"] * t["a"] for t in terms) / len(terms)], [gradient], 1e-15)
     close(found["moves"], found["moved"][: len(found["moves"])], 0.0)
-    close([found["promised"]], [sum(g * d for g, d in zip(found["gradients"], found["moves"]))], 1e-15)
-    assert found["promised"] < 0.0
-    close([found["was"]], [found["promised"]], 0.25 * abs(found["promised"]))  # the rest is of second order
+    close([found["predicted"]], [sum(g * d for g, d in zip(found["gradients"], found["moves"]))], 1e-15)
+    assert found["predicted"] < 0.0
+    close([found["actual"]], [found["predicted"]], 0.25 * abs(found["predicted"]))  # the rest is of second order
 
 
 def test_what_if_is_the_loss_with_that_weight(lab):
@@ -464,7 +464,7 @@ def test_a_refused_step_changes_nothing_and_names_the_remedy(lab):
       return [taken, before, state(), sentence];
     }""")
     assert 0 < taken["done"] < 100 and before == after
-    assert said.startswith("Nothing was moved: ") and "lower η, which is 1000000000" in said
+    assert said.startswith("No update: ") and "lower η, which is 1000000000" in said
     none = run("""() => {
       const timeline = begin();
       for (let k = 0; k < 12; k++) timeline.edit({ kind: "remove", i: 0 });
@@ -529,23 +529,23 @@ HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
     [
         ({"optimizer": lambda p: nn.SGD(p, nn.optim.linear(0.1, 0.0, 5))}, "without a schedule"),
         ({"optimizer": lambda p: nn.SGD([{"parameters": p[:2]}, {"parameters": p[2:]}], 0.1)}, "without groups"),
-        ({"optimizer": lambda p: nn.SGD}, r"takes one of nn's own, as SGD\(model.parameters\(\), 0.1\)"),
-        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "the model holds Own, which has a forward"),
-        ({"model": Doubling(2, [3, 1], rng=0)}, "the model holds Doubling"),
-        ({"model": Own(), "optimizer": lambda p: None}, "traces an MLP or a Sequential"),
+        ({"optimizer": lambda p: nn.SGD}, r"must be one of nn's own, such as SGD\(model.parameters\(\), 0.1\)"),
+        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "contains Own, which the lab does not know"),
+        ({"model": Doubling(2, [3, 1], rng=0)}, "the model contains Doubling"),
+        ({"model": Own(), "optimizer": lambda p: None}, "must be an MLP or a Sequential"),
         ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "batch_size": 12}, "terms"),
         ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "batch_size": 1}, "at least 2"),
         ({"loss": lambda a, y: (a - y) ** 2}, "one of nn's own functions, binary_cross_entropy, cross_entropy"),
         ({"loss": "hinge"}, "loss = 'hinge'"),
-        ({"data": [[0.0, 1.0]]}, "data of the type list"),
-        ({"data": HUGE}, "data.X holds 1.2e[+]308: the lab takes numbers from −1e100 to 1e100"),
-        ({"levers": ("bogus",)}, "levers = 'bogus': it needs to be a list of some of batch, freeze"),
+        ({"data": [[0.0, 1.0]]}, "data must be a nn.data.Dataset, not a list"),
+        ({"data": HUGE}, "data.X contains 1.2e[+]308: it must be from −1e100 to 1e100"),
+        ({"levers": ("bogus",)}, "levers = 'bogus': it must be a list of names from batch, freeze"),
         ({"levers": "rate"}, "levers = 'rate'"),
-        ({"until": -1}, "until = -1: it needs to be a whole number"),
+        ({"until": -1}, "until = -1: it must be a whole number"),
         ({"until": 1.5}, "until = 1.5"),
-        ({"rng": Constant()}, "a generator of the type Constant"),
-        ({"model": nn.Sequential(nn.MLP(2, [3, 3]), nn.ReLU(), nn.Linear(3, 1))}, "the model holds MLP"),
-        ({"title": 3}, "title = 3: it needs text"),
+        ({"rng": Constant()}, r"Python's own generator, Random\(seed\), not a Constant"),
+        ({"model": nn.Sequential(nn.MLP(2, [3, 3]), nn.ReLU(), nn.Linear(3, 1))}, "the model contains MLP"),
+        ({"title": 3}, "title = 3: it must be text"),
     ],
 )  # fmt: skip
 def test_what_a_page_cannot_run_is_refused_with_the_reason(options, words):
@@ -578,7 +578,7 @@ def test_no_lines_are_written_where_they_would_be_another_run(lab):
       return [timeline.python(), machine.terms(0), [...machine.shared.slice(0, machine.count)]];
     })""")
     for s, (python, terms, weights) in zip(refused, found):
-        assert python.startswith("# No lines are written here, since ") and "\n" not in python
+        assert python.startswith("# There are no lines because ") and "\n" not in python
         assert (terms is None) == (s is refused[2])
         order = []
         s.training._train_mode()

@@ -1,7 +1,7 @@
-// The machine: it runs a situation's plans, and takes steps and edits. What a rule computes stands in KERNELS.
+// The machine runs a situation's plans, takes steps and makes edits. KERNELS contains the rules.
 
-const CHUNK = 256; // examples that are evaluated at once
-const MOST = 1e100; // of what one sets by hand: its products stay finite
+const CHUNK = 256; // examples that are evaluated together
+const MOST = 1e100; // largest number that can be set by hand: products of such numbers stay finite
 const spoken = (x) => String(x).replace("-", "−").replace("Infinity", "∞");
 const range = (n) => {
   const numbers = new Array(n);
@@ -9,20 +9,20 @@ const range = (n) => {
   return numbers;
 };
 
-/** The numbers of a plan: value and gradient of each slot in each lane. */
+/** The numbers of a plan: the value and gradient of each slot in each lane. */
 class Lanes {
   constructor(plan, rules) {
     const kernels = plan.kernels.map((k) => rules[k]);
-    const [begins, inLanes] = [[], []]; // of each instruction and its operands: where they are, and which are slots
+    const [begins, inLanes] = [[], []]; // where each instruction begins in the index, and which entries are slots
     for (const [, , , , , codes] of kernels) {
       begins.push(inLanes.length);
       inLanes.push(true, ...codes.filter((code) => typeof code === "string").map((code) => /l/i.test(code)));
     }
-    const makes = new Map(begins.map((p, i) => [plan.index[p], i])); // the instruction that makes a slot
+    const makes = new Map(begins.map((p, i) => [plan.index[p], i])); // the instruction that computes a slot
     Object.assign(this, { plan, kernels, begins, inLanes, makes, stride: 0, muted: new Set() });
   }
 
-  /** Makes room for n examples; the instructions that make a of the units "l,j" give 0. */
+  /** Allocates n examples; the instructions that compute a of the killed units "l,j" give 0. */
   prepare(n, killed) {
     const { slots, index, lanes, traces } = this.plan;
     const needed = lanes ? n : 1;
@@ -47,7 +47,7 @@ class Lanes {
     }
   }
 
-  /** From the sum of the m losses back; adds the gradients of what is shared to `sums`. */
+  /** Runs backward from the sum of the m losses; adds the gradients of shared numbers to `sums`. */
   backward(shared, m, sums = new Float64Array(shared.length)) {
     const { kernels, begins, values, gradients, index, muted, plan, stride } = this;
     const n = plan.lanes ? m : 1;
@@ -62,14 +62,14 @@ class Lanes {
   value(slot, lane) { return this.values[slot * this.stride + lane]; }
   gradient(slot, lane) { return this.gradients[slot * this.stride + lane]; }
   set(slot, lane, x) { this.values[slot * this.stride + lane] = x; }
-  /** Where example e of a mini-batch stands: the slots of its numbers, and its lane. */
+  /** Returns the slots of example e of a mini-batch, and its lane. */
   at(e) { return this.plan.lanes ? [this.plan.traces[0], e] : [this.plan.traces[e], 0]; }
 }
 
 class Machine {
   constructor(situation, kernels) {
     const { optimizer, parameters, points, batch_size: batchSize, sample } = situation;
-    // `place` is that of the next mini-batch in the epoch, `sequence` the epoch's order once it has begun
+    // `place` is the index of the next mini-batch in the epoch; `sequence` is the epoch's order once it has begun
     const { epoch = 0, place = 0, sequence = null, killed = [] } = situation;
     const { rate, steps, width } = optimizer;
     const count = parameters.length;
@@ -79,24 +79,24 @@ class Machine {
     this.shared = Float64Array.from(situation.shared);
     this.memory = Float64Array.from(optimizer.state);
     this.gradients = new Float64Array(count);
-    this.moved = new Float64Array(count * (1 + width)); // each parameter and its memory after the next update
+    this.moved = new Float64Array(count * (1 + width)); // each parameter and its state after the next update
     this.sums = new Float64Array(this.shared.length);
     this.frozen = new Set(situation.frozen);
     this.killed = new Set(killed);
     this.generators = situation.generators.map((state) => new Random(state));
-    this.known = new Map(); // lanes by plan and use
+    this.known = new Map(); // Lanes by plan and use
     this.forget();
   }
 
-  /** What follows from the numbers is computed again. */
+  /** Clears the cached passes, so that they are computed again. */
   forget() { Object.assign(this, { next: null, passed: null }); }
   get batch() { return this.upcoming().batch; }
-  /** The plan of a mini-batch of m examples. */
+  /** Returns the plan for a mini-batch of m examples. */
   plan(m) { return this.situation.training[this.situation.fixed ? m : 0]; }
-  /** The numbers that are fed for a target. */
+  /** Returns the numbers that are fed for a target. */
   fed(y) { return this.situation.targets ? this.situation.targets[y] : [y].flat(); }
 
-  /** How many mini-batches an epoch has, as nn.data.count_batches. */
+  /** The number of mini-batches in an epoch, as in nn.data.count_batches. */
   get batches() {
     const [n, size] = [this.points.length, this.batchSize];
     return Math.max(Math.floor(n / size) + (n % size >= this.situation.least && n % size > 0), Math.min(n, 1));
@@ -108,7 +108,7 @@ class Machine {
     return this.known.get(key).prepare(n, this.killed);
   }
 
-  /** The next mini-batch and its masks, drawn in advance, and the generators after them. */
+  /** Draws the next mini-batch and its masks in advance; returns them with the generators afterwards. */
   upcoming() {
     if (this.next) return this.next;
     const { points, place, batches, batchSize: size, situation: { dropouts, fixed, order, plans } } = this;
@@ -116,7 +116,7 @@ class Machine {
     const generators = draws ? this.generators.map((rng) => rng.copy()) : this.generators;
     const sequence = this.sequence ?? generators[order].shuffle(range(points.length));
     let batch = sequence.slice(place * size, place === batches - 1 ? points.length : (place + 1) * size);
-    // without masks the order within a mini-batch means nothing, and what stays as it was runs faster
+    // without masks the order in a mini-batch has no effect, and inputs that stay in place are faster
     if (batches === 1 && !fixed && !dropouts.length) batch = range(batch.length);
     const { masks: slots, lanes } = plans[this.plan(batch.length)] ?? { masks: [] };
     const masks = dropouts.map(({ p, generator }, d) => {
@@ -135,7 +135,7 @@ class Machine {
     });
   }
 
-  /** The next mini-batch in lanes of its training plan, forward, and the mean of its losses. */
+  /** Runs the next mini-batch forward through its training plan; returns its lanes and the mean loss. */
   run(use, shared) {
     const { batch, masks } = this.upcoming();
     const lanes = this.lanes(this.plan(batch.length), use, batch.length);
@@ -149,7 +149,7 @@ class Machine {
     return { lanes, loss: losses.reduce((sum, loss) => sum + loss, 0) / batch.length };
   }
 
-  /** Both passes of the next update: the mean loss of its mini-batch, or a sentence that says why there is none. */
+  /** Runs both passes of the next update; returns the mean loss of its mini-batch, and a sentence if it is refused. */
   passes() {
     if (this.passed) return this.passed;
     const m = this.batch.length;
@@ -157,7 +157,7 @@ class Machine {
     const { lanes, loss } = this.run("batch", this.shared);
     lanes.backward(this.shared, m, this.sums.fill(0));
     for (let p = 0; p < this.count; p++) this.gradients[p] = this.sums[p] / m;
-    const refused = Number.isFinite(loss) ? null : `Nothing was moved: the loss is ${spoken(loss)}. ${this.remedy}`;
+    const refused = Number.isFinite(loss) ? null : `No update: the loss is ${spoken(loss)}. ${this.remedy}`;
     return (this.passed = { loss, sentence: refused ?? this.complaint(this.gradients, 1, "the gradient of") });
   }
 
@@ -165,19 +165,19 @@ class Machine {
     return `Go back and lower η, which is ${spoken(this.rate)}, or move points and weights nearer to 0.`;
   }
 
-  /** Says which parameter has a number that is not finite. */
+  /** Names the first parameter with a number that is not finite. */
   complaint(numbers, width, what) {
     let zero = 0;
     for (let k = 0; k < numbers.length; k++) zero += 0 * numbers[k];
     if (zero === 0) return null;
     const k = numbers.findIndex((x) => !Number.isFinite(x));
-    const memory = k % width ? "the optimiser's memory of " : "";
+    const memory = k % width ? "the optimiser's state for " : "";
     const name = this.situation.parameters[Math.floor(k / width)];
     const remedy = memory ? "Go back, and move points and weights nearer to 0." : this.remedy;
-    return `Nothing was moved: ${what} ${memory}${name} would be ${spoken(numbers[k])}. ${remedy}`;
+    return `No update: ${what} ${memory}${name} would be ${spoken(numbers[k])}. ${remedy}`;
   }
 
-  /** The parameters and the optimiser's memory after the next update, row by row. */
+  /** Returns the parameters and the optimiser's state after the next update, row by row. */
   updated() {
     const { moved, width, count, memory } = this;
     this.update(this.shared, this.gradients, memory, moved, this.rate, this.steps + 1, count);
@@ -187,7 +187,7 @@ class Machine {
     return moved;
   }
 
-  /** One update, or none and a sentence. */
+  /** Makes one update, or returns a sentence that says why not. */
   step() {
     const { loss, sentence } = this.passes();
     if (sentence) return { loss, sentence };
@@ -197,7 +197,7 @@ class Machine {
     const averages = lanes.plan.averages.map(([place, slot]) => [place, lanes.value(slot, 0)]);
     let refused = this.complaint(moved, 1 + width, "after the update,");
     const isFinite = averages.every(([, x]) => Number.isFinite(x));
-    if (!isFinite) refused = `Nothing was moved: a mean is infinite. ${this.remedy}`;
+    if (!isFinite) refused = `No update: a mean is infinite. ${this.remedy}`;
     if (refused) return { loss, sentence: refused };
     for (let p = 0, k = 0; p < count; p++) {
       shared[p] = moved[k++];
@@ -212,9 +212,9 @@ class Machine {
 
   endEpoch() { Object.assign(this, { epoch: this.epoch + (this.place > 0), place: 0, sequence: null }); }
 
-  // ---- what is measured ------------------------------------------------------------------------------------------
+  // ---- measurements ----------------------------------------------------------------------------------------------
 
-  /** Runs these examples in evaluation mode, backward too if asked to; `look(lanes, e, index)` reads each. */
+  /** Runs these examples in evaluation mode, optionally backward; calls `look(lanes, e, index)` for each. */
   evaluated(indices, look, backward = false) {
     for (let first = 0; first < indices.length; first += CHUNK) {
       const some = indices.slice(first, first + CHUNK);
@@ -226,13 +226,13 @@ class Machine {
     }
   }
 
-  /** The class of outputs, as nn.evaluation.Task.decide. */
+  /** Returns the class of the outputs, as nn.evaluation.Task.decide does. */
   decide(units) {
     const { cuts } = this.situation.task;
     return units.length > 1 ? units.indexOf(Math.max(...units)) : cuts.filter((cut) => cut < units[0]).length;
   }
 
-  /** All points in evaluation mode: mean loss, accuracy and who is wrong, or RMSE; ‖δˡ‖ over the sample. */
+  /** Evaluates all points: the mean loss, accuracy and misclassified points, or RMSE; ‖δˡ‖ over the sample. */
   evaluate() {
     const [{ kind, units: scale }, n] = [this.situation.task, this.points.length];
     const norms = this.situation.layers.map(() => null);
@@ -255,7 +255,7 @@ class Machine {
     return { ...found, rmse: kind ? roots.reduce((sum, root) => sum + root) / roots.length : null };
   }
 
-  /** Outputs and units over the plane, row by row from below, in arrays that the next call fills again. */
+  /** Computes outputs and units over the plane, row by row from below, in arrays that the next call reuses. */
   surface(columns, rows) {
     const { low, high, components, evaluation, plans } = this.situation;
     if (components) return null;
@@ -304,7 +304,7 @@ class Machine {
     return found;
   }
 
-  /** Dropout's masks of example i in the next mini-batch, by layer; none if it is not in it. */
+  /** Returns dropout's masks of example i in the next mini-batch by layer, or {} if it is not in the batch. */
   masksOf(i) {
     const { masks, batch } = this.upcoming();
     const e = batch.indexOf(i);
@@ -316,7 +316,7 @@ class Machine {
     }));
   }
 
-  /** The forward and the backward pass of example i. */
+  /** Returns the numbers of both passes of example i. */
   example(i) {
     if (!this.points[i]) return null;
     const { lanes, trace, lane, inBatch } = this.find(i);
@@ -327,29 +327,29 @@ class Machine {
     return { ...this.points[i], ...found, inBatch, loss: lanes.value(trace.loss, lane) };
   }
 
-  /** What the next update promises by Σ ∂L/∂w Δw, and how the loss of its mini-batch changes; nothing moves. */
-  promise() {
+  /** Returns the change of the mini-batch's loss that Σ ∂L/∂w Δw predicts and the actual one; makes no update. */
+  preview() {
     const { loss, sentence } = this.passes();
-    if (sentence) return { promised: null, was: null, moves: new Float64Array(this.count), sentence };
+    if (sentence) return { predicted: null, actual: null, moves: new Float64Array(this.count), sentence };
     const [moved, shared] = [this.updated(), this.shared.slice()];
     const moves = this.gradients.map((_, p) => moved[p * (1 + this.width)] - shared[p]);
     moves.forEach((_, p) => { shared[p] = moved[p * (1 + this.width)]; });
-    const promised = moves.reduce((sum, move, p) => sum + this.gradients[p] * move, 0);
-    return { promised, was: this.run("trial", shared).loss - loss, moves, sentence };
+    const predicted = moves.reduce((sum, move, p) => sum + this.gradients[p] * move, 0);
+    return { predicted, actual: this.run("trial", shared).loss - loss, moves, sentence };
   }
 
-  /** The loss of the next update's mini-batch if one parameter were this number. */
+  /** Returns the loss of the next update's mini-batch if one parameter were this number. */
   whatIf(p, number) {
     return this.batch.length ? this.run("trial", this.shared.with(p, number)).loss : null;
   }
 
-  /** The terms δ a whose mean over the mini-batch is the gradient of a weight; of a bias, a = 1. Else null. */
+  /** Returns the terms δ a whose mean over the mini-batch is a weight's gradient (a = 1 for a bias), or null. */
   terms(p) {
     this.homes ??= this.situation.layers.flatMap(({ W, b }, l) => [
       ...W.flatMap((row, j) => row.map((w, k) => [w, l, j, k])), ...b.map((w, j) => [w, l, j, null]),
     ]);
     const homes = this.homes.filter(([w]) => w === p);
-    if (homes.length !== 1 || this.passes().loss === null) return null; // of γ, β, and of a weight that is used twice
+    if (homes.length !== 1 || this.passes().loss === null) return null; // γ, β, or a weight that is used twice
     const [[, l, j, k]] = homes;
     return this.batch.map((i) => {
       const { lanes, trace, lane } = this.find(i);
@@ -359,13 +359,13 @@ class Machine {
     });
   }
 
-  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in forward order; sums of products are opened. */
+  /** Returns the scalar nodes from aˡ⁻¹ to aˡ_j of example i, in forward order; sums of products are expanded. */
   nodes(l, j, i) {
     if (!this.points[i]) return [];
     const { lanes, trace, lane } = this.find(i);
     const { names: named, index } = lanes.plan;
     const [names, nodes, places] = [new Map(named), [], new Map()];
-    // μ and σ² of the mini-batch are not opened
+    // μ and σ² of the mini-batch are not expanded
     const means = named.filter(([, name]) => /^[μσ]/.test(name)).map(([slot]) => slot);
     const leaves = new Set([...trace.a[l - 1], ...means]);
     const shared = [...this.situation.parameters, ...this.situation.statistics];
@@ -386,7 +386,7 @@ class Machine {
       const free = read.filter((_, k) => typeof codes[k] === "string");
       const [, locals] = rule(...free.map(({ value }) => value));
       free.forEach((operand, k) => { operand.local = locals[k]; });
-      // what depends on no weight gets no gradient
+      // a node that depends on no weight has no gradient
       const gradient = codes.some((code) => code === "L" || code === "S") ? lanes.gradient(slot, lane) : null;
       const half = factors === "pairs" ? Math.floor(read.length / 2) : 0;
       const products = range(half).map((k) => {
@@ -402,7 +402,7 @@ class Machine {
     return nodes;
   }
 
-  // ---- what is changed -------------------------------------------------------------------------------------------
+  // ---- edits -----------------------------------------------------------------------------------------------------
 
   /** Makes an edit, or changes nothing and returns a sentence. */
   edit(edit) {
@@ -416,18 +416,18 @@ class Machine {
     return sentence;
   }
 
-  /** The edit as one that needs no numbers of this moment: to flip is to set y, to saturate a unit is to set its b. */
+  /** Makes an edit independent of the current numbers: flipping becomes a new y, saturating a new b. */
   resolved(edit) {
     const { kind, i, l, j } = edit;
     const { targets, layers } = this.situation;
     const point = this.points[i];
     if (kind === "flip" && targets && point) return { kind: "move", i, y: (point.y + 1) % targets.length };
     if (kind !== "saturate") return edit;
-    if (!layers[l - 1]?.W[j]) return { refusal: `Unit ${j} of layer ${l}: there is no such unit.` };
+    if (!layers[l - 1]?.W[j]) return { refusal: `Unit ${j} of layer ${l} does not exist.` };
     const { g, b, gamma, flat } = layers[l - 1];
     const isFlat = ["off", "saturated"].includes(flat);
-    if (!isFlat) return { refusal: `${g || "a = z"} has no flat part to push the unit to.` };
-    if (!(j in b) || gamma.length) return { refusal: "No b moves this unit's z to where its slope is 0." };
+    if (!isFlat) return { refusal: `${g || "a = z"} has no flat part, so the unit cannot saturate.` };
+    if (!(j in b) || gamma.length) return { refusal: "No bias can move this unit's z to where its slope is 0." };
     const z = [];
     this.evaluated(range(this.points.length), (lanes, e) => z.push(lanes.value(lanes.plan.traces[0].z[l - 1][j], e)));
     const shift = flat === "off" ? -1 - Math.max(-1, ...z) : 6 - Math.min(6, ...z);
@@ -438,9 +438,9 @@ class Machine {
     const { situation, points, sample } = this;
     const { kind, i, x, y, number, on, l, j, p = [], refusal = "There is no such edit." } = edit;
     const { targets, parameters, moves, fixed, layers, features } = situation;
-    const [bounded, least] = ["needs a number from −1e100 to 1e100.", "it needs a whole number of at least 1."];
+    const [bounded, least] = ["must be a number from −1e100 to 1e100.", "it must be a whole number of at least 1."];
     const counted = (list) => `there are ${list.length}, counted from 0.`;
-    const said = spoken(number);
+    const value = spoken(number);
     const usable = (numbers) => numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= MOST);
     const [units, like] = [[y].flat(), [points[0]?.y ?? y].flat()];
     const isTarget = targets ? Number.isInteger(y) && y in targets : usable(units) && units.length === like.length;
@@ -453,19 +453,19 @@ class Machine {
     const isPlace = Array.isArray(x) && x.length === width && usable(x);
     const areWeights = weights.length && weights.every((one) => Number.isInteger(one) && one in parameters);
     const refusals = [
-      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each of ${width} coordinates ${bounded}`],
+      [(x !== undefined || kind === "add") && !isPlace, `Point (${x}): each of ${width} coordinates ${bounded}`],
       [targets && needsTarget && !isTarget, `Class ${y}: there are ${targets?.length} classes, counted from 0.`],
-      [needsTarget && !isTarget, `The target ${y}: it ${bounded}`],
+      [needsTarget && !isTarget, `Target ${y}: it ${bounded}`],
       [["move", "remove", "flip"].includes(kind) && !isPoint, `Point ${i}: ${counted(points)}`],
       [(kind === "weight" || kind === "freeze") && !areWeights, `Weight ${p}: ${counted(parameters)}`],
-      [kind === "weight" && weights.length > 1, "A number is for one weight."],
-      [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
-      [kind === "weight" && !usable([number]), `A weight of ${said}: it ${bounded}`],
-      [kind === "rate" && !(number >= 0 && Number.isFinite(number)), `η = ${said}: it needs a number of at least 0.`],
-      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${said}: ${least}`],
-      [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
-      [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l}: there is none.`],
-      [kind === "flip", "Only a class can be flipped: drag the point instead."],
+      [kind === "weight" && weights.length > 1, "Set one weight at a time."],
+      [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches cannot change."],
+      [kind === "weight" && !usable([number]), `A weight of ${value}: it ${bounded}`],
+      [kind === "rate" && !(number >= 0 && Number.isFinite(number)), `η = ${value}: it must be at least 0.`],
+      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${value}: ${least}`],
+      [kind === "freeze" && weights.some((one) => one >= moves), "This model's optimiser does not update it."],
+      [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l} does not exist.`],
+      [kind === "flip", "Only classes can be flipped: drag the point instead."],
     ];
     const refused = refusals.find(([is]) => is);
     if (refused) return refused[1];
@@ -499,7 +499,7 @@ class Machine {
     this.forget();
   }
 
-  /** A situation that starts from now. */
+  /** Returns a situation that starts from the current state. */
   saved() {
     const { situation, points, rate, steps, epoch, place, sequence, sample, batchSize } = this;
     return {

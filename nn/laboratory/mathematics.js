@@ -1,4 +1,4 @@
-// The one line of mathematics: what was touched, as the lecture writes it, with the numbers of this moment.
+// Writes the line of mathematics: the formula of the selection in the lecture's notation, with current numbers.
 
 const MOST_TERMS = 3; // of a sum that is written out
 
@@ -7,7 +7,7 @@ const symbol = (letter, above, below) => `<msubsup><mi>${letter}</mi><mn>${below
 
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
-/** A parameter's name, such as w²_13. */
+/** Writes a parameter's name, such as w²_13. */
 function nameMath(name) {
   const parts = /^(\p{L})([⁰¹²³⁴⁵⁶⁷⁸⁹]*)_([\d,]+)$/u.exec(name);
   return parts ? symbol(parts[1], digitsOf(parts[2]), parts[3]) : `<mtext>${escaped(name)}</mtext>`;
@@ -19,26 +19,26 @@ const heldFour = (x) => (x < 0 ? `<mrow><mo>(</mo>${four(x)}<mo>)</mo></mrow>` :
 const over = (above, below) => `<mfrac><mrow>${above}</mrow><mrow>${below}</mrow></mfrac>`;
 const partial = (below) => over("<mi>∂</mi><mi>L</mi>", `<mi>∂</mi>${below}`);
 const [EQUALS, DOT, ARROW] = ["=", "·", "→"].map((sign) => `<mo>${sign}</mo>`);
-const SPACE = '</math> <math displaystyle="true">'; // where a line may break
+const SPACE = '</math> <math displaystyle="true">'; // a possible line break
 const mathOf = (...parts) => `<math displaystyle="true">${parts.join("")}</math>`;
-const said = (x, digits = 3) =>
+const rounded = (x, digits = 3) =>
   numberText(x, digits).replace(/e(−?)(\d+)/, (_, sign, power) => `·10${sign && "⁻"}${raised(power)}`);
-const shown = (x) => said(x, 4);
-const signed = (x) => (x < 0 ? "" : "+") + said(x);
+const shown = (x) => rounded(x, 4);
+const signed = (x) => (x < 0 ? "" : "+") + rounded(x);
 
-/** Σ, the mean over m examples. */
+/** Writes the mean over m examples. */
 const meanOf = (m) => (m === 1 ? "" : `${over("<mn>1</mn>", `<mn>${m}</mn>`)}<mo>Σ</mo>`);
-/** What the line shows: words below, and the mathematics above them. */
-const told = (small, ...parts) => ({ small, math: parts.length ? mathOf(...parts) : "" });
+/** Returns the content of the line: the mathematics, and small text below it. */
+const lineOf = (small, ...parts) => ({ small, math: parts.length ? mathOf(...parts) : "" });
 
 class Mathematics {
   constructor(lab) { this.lab = lab; }
 
-  /** { math, small }: the line, and what is to know about it. */
+  /** The line as { math, small }. */
   get line() {
     const { lab: { chosen, complaint, machine, point } } = this;
-    if (complaint) return told(complaint);
-    if (!machine.points.length) return told("There are no points to learn from: touch the plane to add one.");
+    if (complaint) return lineOf(complaint);
+    if (!machine.points.length) return lineOf("There are no points to learn from: touch the plane to add one.");
     if (chosen) return this[chosen.kind](chosen);
     return point !== null ? this.point(point) : this.whole();
   }
@@ -51,7 +51,7 @@ class Mathematics {
 
   get lossName() { return this.lab.situation.loss.replaceAll("_", " "); }
 
-  /** The letters of ∂L/∂w: δ of the unit that a weight leads to, and a of the one that it comes from. */
+  /** Returns the factors of ∂L/∂w: δ of the unit to which a weight leads, a of the unit from which it comes. */
   rule(p) {
     for (const [i, { W, b }] of this.lab.situation.layers.entries()) {
       for (const [j, row] of W.entries()) {
@@ -66,7 +66,7 @@ class Mathematics {
   weight({ p }) {
     const { lab: { machine, situation: { optimizer, parameters }, point, last } } = this;
     const name = nameMath(parameters[p]);
-    const [w, move, gradient] = [machine.shared[p], machine.promise().moves[p], machine.gradients[p]];
+    const [w, move, gradient] = [machine.shared[p], machine.preview().moves[p], machine.gradients[p]];
     const m = machine.batch.length;
     const { delta, a } = this.rule(p);
     const rule = delta ? EQUALS + meanOf(m) + orange(delta) + (a ? DOT + blue(a) : "") : "";
@@ -75,20 +75,20 @@ class Mathematics {
     const product = own && `${shown(own.delta)}${a ? ` · ${heldText(own.a, shown)}` : ""} = ${shown(own.product)}`;
     const step = this.isPlain ? `<mo>−</mo>${four(machine.rate)}${DOT}${orange(heldFour(gradient))}`
       : `<mo>${move < 0 ? "−" : "+"}</mo>${four(Math.abs(move))}`;
-    const was = move ? machine.whatIf(p, w + move) - machine.passes().loss : 0;
+    const change = move ? machine.whatIf(p, w + move) - machine.passes().loss : 0;
     const isFrozen = machine.frozen.has(p);
     const size = terms ? terms.reduce((sum, { product }) => sum + Math.abs(product), 0) / m : 0;
     const isZero = gradient !== 0 && Math.abs(gradient) < 1e-12 * size;
     const words = [
-      last && `The last update moved it by ${signed(last.moves[p])}.`,
+      last && `The last update changed it by ${signed(last.moves[p])}.`,
       isZero && "The gradient is 0 up to rounding.",
-      m > 1 && `The mean over ${m} points.`,
+      m > 1 && `This is the mean over ${m} points.`,
       own && `For the touched point: ${product}.`,
-      isFrozen ? "It is frozen: the update leaves it."
-        : `Its step alone promises ΔL = ${signed(gradient * move)}; the actual change would be ${signed(was)}.`,
-      optimizer.name !== "SGD" && `The step is ${optimizer.name}’s.`,
+      isFrozen ? "It is frozen: updates do not change it."
+        : `Its step by itself predicts ΔL = ${signed(gradient * move)}; the actual change would be ${signed(change)}.`,
+      optimizer.name !== "SGD" && `The optimiser is ${optimizer.name}.`,
     ];
-    return told(words.filter(Boolean).join(" "),
+    return lineOf(words.filter(Boolean).join(" "),
       partial(orange(name)), rule, EQUALS, orange(four(isZero ? 0 : gradient)), SPACE,
       ARROW, name, "<mo>←</mo>", blue(four(w)), step, EQUALS, blue(four(isFrozen ? w : w + move)));
   }
@@ -105,21 +105,21 @@ class Mathematics {
     const isPlain = !gamma.length && !p && !isKilled;
     const of = g ? `<mi>${g}</mi><mo>(</mo>${blue(z)}<mo>)</mo>` : blue(z);
     const where = found.inBatch ? "" : ", which is not in this mini-batch";
-    const how = lab.network.opened ? "" : "The plane shows what the unit gives. Touch it again to open it.";
-    const does = isKilled ? "It is killed: it gives 0, and passes nothing back." : this.mask(l, j, i) + how;
-    return told(`z = ${shown(numbers[0])} for point ${i + 1}${where}. ${does}`,
+    const how = lab.network.opened ? "" : "The plane shows the unit's output. Touch the unit again to open it.";
+    const does = isKilled ? "It is killed: it outputs 0 and passes nothing back." : this.mask(l, j, i) + how;
+    return lineOf(`z = ${shown(numbers[0])} for point ${i + 1}${where}. ${does}`,
       blue(a), EQUALS, isPlain ? of + EQUALS : "", blue(a_j), SPACE,
       orange(delta), EQUALS, isPlain ? this.deltaTerms(l, j, found) : "", orange(delta_j));
   }
 
-  /** What dropout does to a unit in this mini-batch. */
+  /** Describes the effect of dropout on a unit in this mini-batch. */
   mask(l, j, i) {
     const m = this.lab.machine.masksOf(i)[l]?.[j];
     if (m === undefined) return "";
-    return m ? `Dropout multiplies it by ${shown(m)}. ` : "Dropout has dropped it in this mini-batch. ";
+    return m ? `Dropout multiplies it by ${shown(m)}. ` : "It is dropped in this mini-batch. ";
   }
 
-  /** (Σ_j δ_j w_jk) g′ =, with its numbers where it is short. */
+  /** Writes (Σ_j δ_j w_jk) g′ =, with numbers if the sum is short. */
   deltaTerms(l, j, { delta, deltaA }) {
     const { machine, situation: { layers: { [l]: next } } } = this.lab;
     const upstream = deltaA[l - 1][j];
@@ -144,27 +144,27 @@ class Mathematics {
     const equation = (value, k) => blue(symbol("a", layers.length, k + 1)) + EQUALS + blue(four(value));
     const features = x.slice(0, MOST_TERMS).map(shown).join(", ") + (x.length > MOST_TERMS ? ", …" : "");
     const oneHot = reading.units > 1 && reading.isClasses ? `, that is (${reading.targets[y].join(", ")})` : "";
-    const wrong = reading.isClasses ? `, decided ${state.wrong?.[i] ? "wrongly" : "rightly"}` : "";
-    return told(
-      `Point ${i + 1}: x = (${features}), y = ${reading.said(y)}${oneHot}${wrong}; its own loss, ${this.lossName}.`,
+    const wrong = reading.isClasses ? `, classified ${state.wrong?.[i] ? "wrongly" : "correctly"}` : "";
+    return lineOf(
+      `Point ${i + 1}: x = (${features}), y = ${reading.label(y)}${oneHot}${wrong}; its loss (${this.lossName}).`,
       a.at(-1).slice(0, MOST_TERMS).map(equation).join("<mo>,</mo>"), SPACE,
       `<msub><mi>L</mi><mn>${i + 1}</mn></msub>`, EQUALS, blue(four(loss)));
   }
 
   place({ place }) {
     const { lab: { machine, reading, plane, situation: { components, features, layers } } } = this;
-    if (components) return told("Nothing is here.");
+    if (components) return lineOf("There is no point here.");
     const { x } = plane.asked(place);
     const outputs = machine.outputsAt(x);
-    const says = reading.isClasses ? `: it decides for ${reading.said(machine.decide(outputs))}` : "";
+    const says = reading.isClasses ? `; it predicts ${reading.label(machine.decide(outputs))}` : "";
     const written = (name, value) => `${name}${EQUALS}${value}${SPACE}`;
-    return told(`What the network makes of this place${says}.`,
+    return lineOf(`The network's output at this place${says}.`,
       ...x.map((x_k, k) => written(`<mi>${escaped(features[k] ?? "x")}</mi>`, four(x_k))),
       ...outputs.slice(0, MOST_TERMS).map((a, j) => written(blue(symbol("a", layers.length, j + 1)), blue(four(a)))));
   }
 
   input({ k }) {
-    return told(`Input ${k + 1}: ${this.lab.situation.features[k] ?? "x"}. Its picture is the plane itself.`);
+    return lineOf(`Input ${k + 1}: ${this.lab.situation.features[k] ?? "x"}. Its picture is the plane itself.`);
   }
 
   whole() {
@@ -172,25 +172,25 @@ class Mathematics {
     const m = batch.length;
     if (phase === 1) {
       const of = m === 1 ? `point ${batch[0] + 1}` : `${m === points.length ? "all" : "a mini-batch of"} ${m} points`;
-      return told(`The loss of ${of}, ${this.lossName}. Backward finds how it changes with each weight.`,
+      return lineOf(`The loss (${this.lossName}) of ${of}. Backward shows how it changes with each weight.`,
         "<mi>L</mi>", EQUALS, meanOf(m), "<msub><mi>L</mi><mi>i</mi></msub>", EQUALS,
         blue(four(machine.passes().loss)));
     }
     if (phase === 2) {
       const step = `${SPACE}<mi>W</mi><mo>←</mo><mi>W</mi><mo>−</mo><mi>η</mi>${partial(orange("<mi>W</mi>"))}`;
-      const promised = signed(machine.promise().promised);
-      return told(`${gradients.length} derivatives, one for each weight and bias. ` +
-        `Update promises ΔL = ${promised}. Touch an edge to see its own.`,
+      const predicted = signed(machine.preview().predicted);
+      return lineOf(`${gradients.length} derivatives, one for each weight and bias. ` +
+        `Update predicts ΔL = ${predicted}. Touch an edge to see its derivative.`,
       "<mrow><mo>‖</mo><mo>∇</mo><mi>L</mi><mo>‖</mo></mrow>", EQUALS, orange(four(Math.hypot(...gradients))),
       this.isPlain ? step : "");
     }
     if (last) {
       const whose = machine.batchSize < points.length ? " of its mini-batch" : "";
-      return told(`For the loss${whose}, the update promised ${signed(last.promised)}, and was ${signed(last.was)}.`,
-        "<mi>Δ</mi><mi>L</mi>", EQUALS, blue(four(last.was)));
+      return lineOf(`Predicted change of the loss${whose}: ${signed(last.predicted)}; actual: ${signed(last.actual)}.`,
+        "<mi>Δ</mi><mi>L</mi>", EQUALS, blue(four(last.actual)));
     }
     const count = points.length === 1 ? "one point" : `${points.length} points`;
-    return told(`The mean loss of ${count}. Press Forward, or Run; touch anything to see its numbers.`,
+    return lineOf(`The mean loss of ${count}. Press Forward or Run, or touch anything to see its numbers.`,
       "<mi>L</mi>", EQUALS, blue(four(state.loss)));
   }
 }

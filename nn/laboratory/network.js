@@ -1,16 +1,16 @@
-// The network: units as pictures of the plane, edges by weight, pulses, and one unit opened down to its × and +.
+// Draws the network: units as pictures of the plane, edges by weight, pulses, and one unit's scalar graph.
 
 const [WIDE, HIGH] = [800, 470];
 const LARGEST = 52; // a unit's side
-const MOST_EDGES = 1500; // and biases; more are drawn, but can be touched only by their names
-const PULSES = 400; // at once
-const FEW = 4; // edges whose gradients are written beside them
-const SEEN = 20; // points of a mini-batch by whose numbers pulses are sized
-const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
+const MOST_EDGES = 1500; // and biases; beyond this they are drawn, but only their names can be touched
+const PULSES = 400; // at the same time
+const FEW = 4; // edges with their gradients beside them
+const SEEN = 20; // points of a mini-batch that determine the size of pulses
+const RANGE = [-8, 1]; // powers of ten at the ends of the bars of ‖δ‖, in every situation
 
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 const lowered = (name) => String(name).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
-/** Indices lowered: w²_13 is w²₁₃. */
+/** Lowers indices: w²_13 becomes w²₁₃. */
 const shortName = (text) => text.replace(/_(\d+(,\d+)?)/g, (_, index) => lowered(index));
 const unitName = (l, j) => (l ? `a${raised(l)}` : "x") + lowered(j + 1);
 const wavy = ([x1, y1], [x2, y2]) => {
@@ -23,12 +23,12 @@ class Network {
     Object.assign(this, { frame, lab });
     this.svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${HIGH}` });
     frame.append(this.svg);
-    frame.ariaLabel = "The network: + and − zoom, 0 shows all; Tab goes to its units";
+    frame.ariaLabel = "The network: + and − zoom, 0 shows all; Tab moves to its units";
     this.viewer = new Viewer(frame, this.svg, (point, factor) => this.zoomed(point, factor));
     frame.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** Lays out another situation. */
+  /** Lays out the situation. */
   build() {
     const { lab, lab: { situation: { layers, features } } } = this;
     const counts = [features.length, ...layers.map(({ W }) => W.length)];
@@ -70,7 +70,7 @@ class Network {
     this.viewer.show(this.svg);
   }
 
-  /** An edge's line, and over it a wide one that is touched, with its name and number. */
+  /** Makes an edge's line and a wide line over it, which receives touches and shows the weight. */
   edge(l, j, k, p) {
     const { lab, lab: { situation: { parameters } } } = this;
     const [[x1, y1], [x2, y2]] = [this.places[l - 1][k], this.places[l][j]];
@@ -84,7 +84,7 @@ class Network {
     return { l, j, k, p, d, line };
   }
 
-  /** A unit's picture in its rim, with its name above, its a and its δ. */
+  /** Makes a unit: its picture in a rim, with its name, its a and its δ. */
   unit(l, j) {
     const [side, [x, y], last] = [this.sides[l], this.places[l][j], this.places.length - 1];
     const [canvas, frame] = [made("canvas", {}), { x: x - side / 2, y: y - side / 2, width: side, height: side }];
@@ -100,7 +100,7 @@ class Network {
     return Object.assign(group, { l, j, canvas, a, delta, above });
   }
 
-  /** The bar of ‖δˡ‖ below a layer. */
+  /** Makes the bar of ‖δˡ‖ below a layer. */
   norm(l) {
     const [x, y] = [this.places[l][0][0] - 35, this.height];
     const bar = drawn("rect", { class: "grad", x, y: y + 6, width: 0, height: 4, rx: 2 });
@@ -109,7 +109,7 @@ class Network {
     return { bar, text };
   }
 
-  /** The first touch asks a unit, the second opens it. */
+  /** Selects a unit on the first touch, and opens it on the second. */
   press(l, j) {
     const { lab } = this;
     if (!l) lab.touch({ kind: "input", k: j });
@@ -122,7 +122,7 @@ class Network {
     return chosen?.kind === "unit" && chosen.l === l && chosen.j === j;
   }
 
-  /** Arrows go from unit to unit, Enter touches. */
+  /** Handles keys: arrows move between units, Enter touches. */
   key(event) {
     const unit = event.target.closest?.(".unit");
     if (event.key === "Escape" && this.opened) return this.close();
@@ -142,14 +142,14 @@ class Network {
     unit.focus();
   }
 
-  /** `isChanged` tells whether any picture is another than before. */
+  /** Draws the network; `isChanged` says whether any picture has changed. */
   draw(colours, isChanged) {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
     const masks = phase && example ? machine.masksOf(lab.asked) : {};
     const front = this.front ?? (phase > 1 ? 0 : Infinity); // the layer that the pulses have reached
-    const isThere = (l) => phase === 1 ? l <= front : phase > 1; // a
-    const isBack = (l) => phase > 1 && l >= front; // δ
+    const hasValue = (l) => phase === 1 ? l <= front : phase > 1;
+    const hasDelta = (l) => phase > 1 && l >= front;
     this.frames = (this.frames ?? 0) + 1;
     if (!running || this.frames % 8 === 0) this.drawEdges();
     this.drawSlopes(phase === 2 && !running, front);
@@ -161,18 +161,18 @@ class Network {
       const isRoomy = this.isRoomy[l] || this.isTouched(l, j);
       const [a, delta] = [l ? example?.a[l - 1][j] : example?.x[j], example?.delta[l - 1]?.[j]];
       unit.above.style.display = isRoomy ? "" : "none";
-      unit.a.textContent = example && isRoomy && isThere(l) ? ` ${said(a, digits)}` : "";
-      unit.delta.textContent = example && isRoomy && l && isBack(l) && !guess ? this.written("δ", delta) : "";
+      unit.a.textContent = example && isRoomy && hasValue(l) ? ` ${rounded(a, digits)}` : "";
+      unit.delta.textContent = example && isRoomy && l && hasDelta(l) && !guess ? this.written("δ", delta) : "";
     });
     const edge = chosen?.kind === "weight" && this.edges.find(({ p }) => p === chosen.p);
     const ring = chosen?.kind === "unit" && ringAround(this.places[chosen.l][chosen.j], this.sides[chosen.l] / 2);
     this.chosen.setAttribute("d", edge ? edge.d : ring || "");
-    this.drawNorms(isBack);
+    this.drawNorms(hasDelta);
   }
 
-  /** A number with its name, where there is room for that. */
+  /** Writes a number with its name, if there is room. */
   written(name, x) {
-    return this.isCrowded ? said(x, this.frame.clientWidth < 600 ? 1 : 2) : `${name} ${said(x)}`;
+    return this.isCrowded ? rounded(x, this.frame.clientWidth < 600 ? 1 : 2) : `${name} ${rounded(x)}`;
   }
 
   drawEdges() {
@@ -187,19 +187,19 @@ class Network {
     }
   }
 
-  /** Once there was a backward pass, ‖δˡ‖ of each layer on one scale. */
-  drawNorms(isBack) {
+  /** After a backward pass, draws ‖δˡ‖ of each layer on one scale. */
+  drawNorms(hasDelta) {
     const { state: { norms }, machine: { steps } } = this.lab;
-    const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
+    const isShown = (l) => norms[0] !== null && (steps > 0 || hasDelta(l));
     this.scale.textContent = isShown(norms.length) ? "‖δˡ‖, log" : "";
     this.norms.forEach(({ bar, text }, i) => {
-      const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
+      const share = isShown(i + 1) ? (Math.log10(norms[i]) - RANGE[0]) / (RANGE[1] - RANGE[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
       text.textContent = isShown(i + 1) ? this.written(`‖δ${raised(i + 1)}‖`, norms[i]) : "";
     });
   }
 
-  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. Some have a number beside them. */
+  /** Draws the edges after layer `from` with a width by |∂L/∂w|, and numbers beside some of them. */
   drawSlopes(isShown, from) {
     const { lab: { machine, example } } = this;
     const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * came(example, l, k) : machine.gradients[p]);
@@ -213,17 +213,17 @@ class Network {
     this.slopes.replaceChildren(...slopes, ...beside);
   }
 
-  /** What an edge of a touched unit sends back to it, or its gradient where there are few. */
+  /** Labels an edge with the part of δ that it passes back to a touched unit or, if there are few, its gradient. */
   beside({ l, j, k, p }, gradient) {
     const { machine, example, guess } = this.lab;
     const isTouched = example && this.isTouched(l - 1, k);
     if (guess || (!isTouched && this.edges.length > FEW)) return null;
     const [name, x] = isTouched ? ["δ w", example.delta[l - 1][j] * machine.shared[p]] : ["∂L/∂w", gradient];
     const [[x1, y1], [x2, y2]] = [this.places[l - 1][k], this.places[l][j]];
-    return label("grad beside", (x1 + x2) / 2, (y1 + y2) / 2 - 9, `${name} = ${said(x)}`);
+    return label("grad beside", (x1 + x2) / 2, (y1 + y2) / 2 - 9, `${name} = ${rounded(x)}`);
   }
 
-  /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
+  /** Paints a unit's output over the plane or along a curve; otherwise that of the chosen point. */
   fillUnit({ l, j, canvas }, example, colours) {
     const { lab: { reading, surface } } = this;
     if (!surface) {
@@ -233,7 +233,7 @@ class Network {
     const { columns, rows, units, most, outputs } = surface;
     const along = (i) => (2 * i) / (columns - 1) - 1; // an input's own picture
     if (rows > 1) {
-      const half = columns / 2; // every second place of the surface is enough
+      const half = columns / 2; // every second point of the surface is enough
       const place = (k) => 2 * (k % half) + 2 * columns * Math.floor(k / half);
       const isDecision = l === units.length && reading.isClasses && reading.units === 1;
       const at = isDecision ? (k) => reading.lead(outputs, place(k))
@@ -249,7 +249,7 @@ class Network {
     }, colours);
   }
 
-  /** Dots along the edges, layer by layer, their area by what they carry; whether the last was there undisturbed. */
+  /** Moves dots along the edges layer by layer; resolves to whether the flight was not interrupted. */
   async pulse(direction) {
     const { lab, lab: { machine, example } } = this;
     const last = this.places.length - 1;
@@ -285,13 +285,13 @@ class Network {
     return true;
   }
 
-  /** Ends a flight: all is there. */
+  /** Ends a flight. */
   still() {
     Object.assign(this, { flight: null, front: null });
     this.flights.replaceChildren();
   }
 
-  /** Wheel or pinch beyond what the network has opens the unit there; out of an opened unit leads back. */
+  /** Opens the unit at the pointer if one zooms in far enough; zooming out of an open unit closes it. */
   zoomed(point, factor) {
     const { viewer, opened } = this;
     if (this.lab.guess) return;
@@ -309,7 +309,7 @@ class Network {
     this.drawOpened();
     this.frame.focus();
     lab.changed();
-    lab.say(`${unitName(l, j)} is open: its scalar nodes, with values, gradients and local derivatives`);
+    lab.announce(`${unitName(l, j)} is open: its scalar nodes, with values, gradients and local derivatives`);
   }
 
   close() {
@@ -329,20 +329,20 @@ class Network {
   }
 }
 
-/** What comes to layer l from unit k below it. */
+/** Returns the input of layer l from unit k below it. */
 const came = ({ a, x }, l, k) => (l > 1 ? a[l - 2][k] : x[k]);
 const label = (kind, x, y, words = "", anchor = "middle") =>
   drawn("text", { class: kind, x, y, "text-anchor": anchor }, words);
 const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r},${r} 0 1 0 ${-2 * r},0`;
 
-/** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
+/** Draws a unit's scalar nodes from left to right: operands with their numbers, local derivatives on the wires. */
 function openedUnit(nodes, isAsked) {
   const back = (gradient, local = 1) => (gradient === null || isAsked ? "" : shown(gradient * local));
   const depth = [];
   for (const { operands } of nodes) depth.push(1 + Math.max(0, ...operands.map(({ node }) => depth[node] ?? 0)));
   const [column, row, deepest] = [Math.max(...depth) > 4 ? 170 : 230, 46, Math.max(1, ...depth)];
   const [places, wires, parts] = [[], [], []];
-  let used = 0; // rows: what has only leaves takes one for each of them
+  let used = 0; // rows; each leaf takes one
   const nextRow = () => 40 + row * used++;
   nodes.forEach(({ name, symbol, value, gradient, operands }, n) => {
     const x = 40 + depth[n] * column;

@@ -1,14 +1,14 @@
-// The lab itself: what was touched, what time it is, and what to draw.
+// The lab's controls: selection, time, and drawing.
 
 const FRAME = 8; // milliseconds of script in each frame of a run
-const [FAST, SELDOM] = [14, 4]; // milliseconds of learning in a frame of a fast one, which draws every fourth
-const PACES = { calm: "calmly", fast: "as fast as it can", pulses: "with pulses" };
-const CALM = 10; // updates of a frame, or an epoch if that is more
+const [FAST, SELDOM] = [14, 4]; // milliseconds of learning per frame of a fast run, which draws every fourth frame
+const PACES = { calm: "calmly", fast: "as fast as possible", pulses: "with pulses" };
+const CALM = 10; // updates per frame, or an epoch if that is more
 
 class Lab {
   constructor(situations) {
     Object.assign(this, { situations, pace: "calm", running: false, asking: false, slid: null, known: [] });
-    this.titles = situations.map(({ title }) => title.split(" / ")); // a lesson, and which of its situations
+    this.titles = situations.map(({ title }) => title.split(" / ")); // a lesson and the variant
     this.plane = new Plane(named("plane"), this);
     this.network = new Network(named("network"), this);
     this.mathematics = new Mathematics(this);
@@ -22,7 +22,7 @@ class Lab {
     window.addEventListener("resize", () => this.resize());
   }
 
-  /** What stays the same in every situation. */
+  /** Sets up everything that is the same in all situations. */
   frame() {
     const title = document.querySelector("h1");
     this.title = made("button", { type: "button", class: "plain", popovertarget: `${ID}contents` });
@@ -38,12 +38,12 @@ class Lab {
     named("moment").oninput = ({ target }) => this.go(Number(target.value));
     const lessons = [...new Set(this.titles.map(([lesson]) => lesson))];
     lessons.forEach((lesson, n) => button("lessons", `lesson${n}`, lesson, () => {
-      this.known = []; // a lesson begins at its beginning
+      this.known = []; // a lesson starts from its initial state
       this.start(this.titles.findIndex(([other]) => other === lesson));
       named("contents").hidePopover();
     }));
     named("lessons").hidden = lessons.length < 2;
-    button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
+    button("tools", "predict", "Ask me to predict first", () => this.predict(!this.asking));
     button("tools", "again", "Start again", () => this.go(0));
     button("tools", "aspython", "As Python", () => this.showPython());
     button("tools", "save", "Save as a file", () => this.save());
@@ -73,7 +73,7 @@ class Lab {
     return { machine, timeline: new Timeline(machine) };
   }
 
-  /** Shows a situation, where it was left. */
+  /** Shows a situation in the state in which it was left. */
   start(n) {
     this.run(false);
     const situation = this.situations[n];
@@ -103,14 +103,14 @@ class Lab {
 
   // ---- time -------------------------------------------------------------------------------------------------------
 
-  /** Ends a run and all pulses, and what was said before. */
+  /** Ends a run and all pulses, and clears the messages. */
   settle() {
     this.run(false);
     this.network.still();
     Object.assign(this, { phase: 0, last: null, complaint: "" });
   }
 
-  /** Shows the forward (1) or the backward (2) pass of the next update; whether nothing came between. */
+  /** Shows the forward (1) or backward (2) pass of the next update; resolves to whether it was not interrupted. */
   pass(phase) {
     this.settle();
     this.refuse(this.machine.passes().sentence);
@@ -123,17 +123,17 @@ class Lab {
     return this.network.pulse(phase === 1 ? "value" : "grad");
   }
 
-  /** One update; says what it promised and what it did. */
+  /** Makes one update, and keeps its predicted and actual change for the line of mathematics. */
   update() {
     this.run(false);
-    const promise = this.machine.passes().sentence ? null : this.machine.promise();
+    const preview = this.machine.passes().sentence ? null : this.machine.preview();
     this.steps(1);
-    if (!this.complaint) this.last = promise;
+    if (!this.complaint) this.last = preview;
   }
 
   steps(count) {
     this.settle();
-    const atOnce = Math.ceil(count / 50); // between two places of the curve
+    const atOnce = Math.ceil(count / 50); // between two points of the curve
     for (let left = count; left > 0 && !this.complaint; left -= atOnce) {
       this.refuse(this.timeline.step(Math.min(atOnce, left)).sentence);
       this.measure();
@@ -173,7 +173,7 @@ class Lab {
     else requestAnimationFrame(() => this.tick());
   }
 
-  /** A frame of a run: learns for some milliseconds, and draws. */
+  /** Runs one frame: learns for some milliseconds, then draws. */
   tick() {
     if (!this.running) return;
     const isFast = this.pace === "fast";
@@ -189,7 +189,7 @@ class Lab {
     if (this.running) requestAnimationFrame(() => this.tick());
   }
 
-  /** Steps of a run, which ends at a refused one, or in the epoch at which it is to pause. */
+  /** Takes steps of a run; a refused step, or the epoch at which to pause, ends it. */
   learn(count) {
     const { sentence } = this.timeline.step(count);
     this.refuse(sentence);
@@ -212,11 +212,11 @@ class Lab {
 
   refuse(sentence) { this.complaint = sentence ?? ""; }
 
-  /** Evaluates all points, and remembers it for the curve. */
+  /** Evaluates all points and stores the loss for the curve. */
   measure() {
     const { machine, timeline: { moment, last }, history } = this;
     this.state = machine.evaluate();
-    if (!machine.points[this.point]) this.point = null; // going back can take it away
+    if (!machine.points[this.point]) this.point = null; // going back can remove it
     while (history.at(-1)?.moment >= moment && last === moment) history.pop();
     if (!(history.at(-1)?.moment >= moment)) history.push({ moment, loss: this.state.loss });
     if (history.length < 2000) return;
@@ -224,7 +224,7 @@ class Lab {
     history.splice(0, Infinity, ...history.filter((_, k) => k % 2 === 0 || k === end));
   }
 
-  // ---- what is touched ----------------------------------------------------------------------------------------------
+  // ---- touch --------------------------------------------------------------------------------------------------------
 
   touch(what, pulses = true) {
     Object.assign(this, { complaint: "", guess: null });
@@ -238,7 +238,7 @@ class Lab {
     this.changed();
   }
 
-  /** A touched point's own way through the network and back. */
+  /** Shows how a touched point passes through the network and back. */
   async follow() {
     const { point } = this;
     if (await this.pulse(1) && this.point === point && this.phase === 1) this.pulse(2);
@@ -253,7 +253,7 @@ class Lab {
     this.changed();
   }
 
-  /** One pull of the slider is one edit. */
+  /** Changes the rate; one drag of the slider is one edit. */
   slide(number) {
     const { timeline } = this;
     if (this.slid !== null && this.slid === timeline.moment) timeline.go(timeline.moment - 1);
@@ -267,7 +267,7 @@ class Lab {
     this.changed();
   }
 
-  /** What stands under the question: what to look at, or the answer. */
+  /** Shows the instructions or the answer below the question. */
   look(isAnswered) {
     this.isAnswered = isAnswered;
     named("look").textContent = shortName(this.situation[isAnswered ? "answer" : "look"]);
@@ -281,7 +281,7 @@ class Lab {
     code.textContent = this.timeline.python();
   }
 
-  /** The page itself, which starts where it is now. */
+  /** Saves a copy of the page that starts from the current state. */
   save() {
     const others = this.situations.filter((one) => one !== this.situation);
     const data = JSON.stringify({ version: 1, situations: [this.timeline.saved(), ...others] });
@@ -291,7 +291,7 @@ class Lab {
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   }
 
-  /** Both passes of the point that was touched, or of the only one of the mini-batch. */
+  /** Both passes of the touched point, or of the mini-batch's only point. */
   get example() { return this.machine.example(this.asked); }
 
   get asked() {
@@ -299,7 +299,7 @@ class Lab {
     return this.point ?? (batch.length === 1 ? batch[0] : null);
   }
 
-  say(words) { named("said").textContent = words; }
+  announce(text) { named("announcement").textContent = text; }
 
   // ---- drawing ----------------------------------------------------------------------------------------------------
 
@@ -318,7 +318,7 @@ class Lab {
   draw() {
     const { machine, situation } = this;
     const columns = this.running ? COARSE : FINE;
-    // a new object whenever a number has changed, since the passes are cached
+    // passes() returns a new object whenever a number has changed
     const now = [machine.passes(), columns, (this.colours ??= theme())];
     const isChanged = now.some((one, k) => one !== this.pictured?.[k]);
     if (isChanged) {
@@ -356,7 +356,7 @@ class Lab {
     fill(named("batch"), machine.batchSize);
   }
 
-  /** The loss so far, under a slider: that is the way back. */
+  /** Draws the loss so far; the slider over it goes back in time. */
   drawCurve() {
     const { history, timeline: { moment, last }, room: [width, height], machine, state } = this;
     named("curve").style.visibility = history.length < 2 ? "hidden" : "";
@@ -368,7 +368,7 @@ class Lab {
     path.setAttribute("d", `M${history.map(at).join("L")}`);
     attributed(dot, { cx, cy });
     attributed(text, { y: height - 2 });
-    text.textContent = `loss, from ${shown(history[0].loss ?? 0)}`;
+    text.textContent = `loss, initially ${shown(history[0].loss ?? 0)}`;
     const ariaValueText = `update ${machine.steps}, loss ${shown(state.loss ?? 0)}`;
     Object.assign(named("moment"), { max: last, value: moment, ariaValueText });
   }
@@ -381,20 +381,20 @@ class Lab {
     named("line").lastChild.textContent = small;
   }
 
-  /** Predict mode asks for the sign before it shows. */
+  /** Asks for the sign of a number before showing it. */
   question() {
     const { l, j, p } = this.guess;
-    return p === undefined ? told("Is it positive, or negative?", symbol("δ", l, j + 1))
-      : told("Will Update raise this weight, or lower it?", nameMath(this.situation.parameters[p]));
+    return p === undefined ? lineOf("Is it positive or negative?", symbol("δ", l, j + 1))
+      : lineOf("Will Update raise or lower this weight?", nameMath(this.situation.parameters[p]));
   }
 
   judge(isUp) {
     const { machine, point, guess: { l, j, p } } = this;
     const example = machine.example(point ?? machine.batch[0]);
-    const is = p === undefined ? example.delta[l - 1][j] : machine.promise().moves[p];
+    const is = p === undefined ? example.delta[l - 1][j] : machine.preview().moves[p];
     this.guess = null;
     this.draw();
-    const right = is === 0 ? "Neither: it is 0." : is > 0 === isUp ? "Right." : "No, the other way.";
+    const right = is === 0 ? "Neither: it is 0." : is > 0 === isUp ? "Right." : "No, the opposite.";
     named("line").lastChild.prepend(`${right} `);
   }
 
@@ -411,11 +411,11 @@ class Lab {
       if (classes.length === 2 && !isWrong) canvas.style.background = rgb(mixed(colours.paper, colour, 0.62));
       return made("span", {}, canvas, words);
     };
-    const entries = isClasses ? [...classes.map((_, k) => entry(k, reading.said(k))), entry(0, "wrong", true)] : [];
+    const entries = isClasses ? [...classes.map((_, k) => entry(k, reading.label(k))), entry(0, "wrong", true)] : [];
     named("legend").replaceChildren(...entries, ...(isPart ? [made("span", {}, "pale: not in this mini-batch")] : []));
   }
 
-  /** What can be done with what is touched. */
+  /** Offers the actions for the selection. */
   drawTouched() {
     const { chosen, point, machine, situation: { title, levers }, guess, network, reading } = this;
     const { frozen, killed, points, batchSize, shared } = machine;
@@ -489,7 +489,7 @@ class Lab {
     if (situation.components) return;
     const { x, y } = this.plane.asked(place);
     for (const label of isClasses ? reading.classes.keys() : [y ?? 0]) {
-      offer(isClasses ? `Add ${reading.said(label)} here` : "Add a point here", () => {
+      offer(isClasses ? `Add ${reading.label(label)} here` : "Add a point here", () => {
         this.edit({ kind: "add", x, y: label });
         if (!this.complaint) this.touch({ kind: "point", i: machine.points.length - 1 }, false);
       });
@@ -501,14 +501,14 @@ class Lab {
 const typed = ({ value }) => (value.trim() ? Number(value.replaceAll("−", "-").replace(",", ".")) : NaN);
 const fill = (input, value) => { if (document.activeElement !== input) input.value = value; };
 
-/** An input between the words of its label; `how` hears of each number typed there. */
+/** Returns an input between the words of its label; `how` is called with each number typed. */
 function field(id, [before, after = ""], size, how) {
   const input = made("input", { id: ID + id, type: "text", inputmode: "decimal", size });
   input.onchange = () => how(typed(input));
   return made("label", {}, before, input, after);
 }
 
-// as the file was: the first scripts of the page have added to the modes alone
+// the original file: the page's first scripts have changed only the modes
 const ORIGINAL = `<!DOCTYPE html>\n${document.documentElement.outerHTML}`
   .replace(named("modes").outerHTML, named("modes").cloneNode().outerHTML);
 const DATA = JSON.parse(named("data").textContent);

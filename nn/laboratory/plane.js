@@ -1,13 +1,13 @@
-// The plane: what the network makes of each place, the points, and what is done to them.
+// Draws the plane: the network's output at each place, and the points, which can be moved.
 
 const SVG = "http://www.w3.org/2000/svg";
-const [COARSE, FINE] = [40, 72]; // places of the surface along each side, in a run and at rest
-const NEAR = 16; // pixels from a point that still touch it
-const SHAPES = [ // of the classes: how many corners, where the first is, how far every second one is from the middle
+const [COARSE, FINE] = [40, 72]; // points of the surface along each side, during a run and at rest
+const NEAR = 16; // pixels from a point within which a touch selects it
+const SHAPES = [ // of the classes: number of corners, angle of the first, distance of every second one from the centre
   [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1], [3, 180, 1],
   [3, 0, 1], [8, 45, 0.4], [5, -90, 1], [12, 0, 0.6]];
 
-/** An element with these attributes, and this added to what stands in it; all text stays text. */
+/** Sets attributes of an element and appends to it; text is never parsed as HTML. */
 function attributed(element, attributes, ...inside) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...inside);
@@ -17,7 +17,7 @@ function attributed(element, attributes, ...inside) {
 const made = (tag, ...rest) => attributed(document.createElement(tag), ...rest);
 const drawn = (tag, ...rest) => attributed(document.createElementNS(SVG, tag), ...rest);
 
-/** The style sheet's colours as numbers, as they are in this scheme, and the `pixels` of a surface. */
+/** Returns the style sheet's current colours as numbers, and the `pixels` of a surface. */
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).match(/[\da-f]{2}/gi).map((x) => parseInt(x, 16));
@@ -29,7 +29,7 @@ function theme() {
 const mixed = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
 const rgb = (colour) => `rgb(${colour.join(" ")})`;
 
-/** Colours for −1 … 1 in 2 × 128 + 1 steps, as pixels: paper at 0, the colour of each sign at its end. */
+/** Returns pixels for −1 … 1 in 257 steps, from the colour of − through paper to that of +. */
 function scale({ paper, plus, minus }) {
   const pixel = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
   const at = (x) => mixed(paper, x < 0 ? minus : plus, 0.62 * Math.abs(x));
@@ -50,7 +50,7 @@ function paint(canvas, columns, rows, share, { pixels }) {
   canvas.getContext("2d").putImageData(canvas.image, 0, 0);
 }
 
-/** A canvas of so many CSS pixels, sharp on any screen; gives what draws on it. */
+/** Sizes a canvas in CSS pixels, sharp on any screen, and returns its context. */
 function sized(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -73,7 +73,7 @@ const signs = SHAPES.map(([corners, turn, inner]) => {
   return new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
 });
 
-/** A class's sign in ink, hollow; full where the network is wrong about it. */
+/** Draws a class's sign: hollow, or filled if the network misclassifies the point. */
 function marker(context, label, [x, y], size, colours, isWrong = false) {
   const [path, fillStyle] = [signs[label % signs.length], rgb(isWrong ? colours.ink : colours.fill)];
   context.save();
@@ -85,7 +85,7 @@ function marker(context, label, [x, y], size, colours, isWrong = false) {
   context.restore();
 }
 
-/** Reads one situation's outputs: classes with their leads, or numbers. */
+/** Interprets a situation's outputs as classes or numbers. */
 class Reading {
   constructor({ task, targets, features, components, layers }) {
     Object.assign(this, { task, targets, classes: task.classes, units: layers.at(-1).W.length });
@@ -97,17 +97,17 @@ class Reading {
     this.squash = task.outputs === "logits" ? (x) => Math.tanh(x / 2) : (x) => x / reach;
   }
 
-  /** From −1 to 1, how far the second class leads. */
+  /** Returns the lead of the second class, from −1 to 1. */
   lead(outputs, k) {
     if (outputs.length > 1) return this.squash(outputs[1][k] - outputs[0][k]);
     return this.squash(outputs[0][k] - (this.task.cuts[0] ?? 0));
   }
 
-  said(y) {
+  label(y) {
     return this.isClasses ? this.classes[y] ?? String(y) : [y].flat().map((x) => shown(this.own(x))).join(", ");
   }
 
-  /** A target or an output of a regression in its own units. */
+  /** Converts a target or an output of a regression to its original units. */
   own(x) { return this.task.units[0] + this.task.units[1] * x; }
 }
 
@@ -122,7 +122,7 @@ class Plane {
     canvas.addEventListener("touchstart", start, { passive: false });
   }
 
-  /** Where a point is shown, in the plane's own units: by its features, its target, or its principal components. */
+  /** Returns a point's place in the plane: its features, its target, or its principal components. */
   shown({ x, y }) {
     const { reading, situation: { components, low, high } } = this.lab;
     const along = (axis) => axis.reduce((sum, v, k) => sum + v * (x[k] - components.mean[k]), 0);
@@ -131,7 +131,7 @@ class Plane {
     return [x[0], reading.isCurve ? [y].flat()[0] : (low[1] + high[1]) / 2];
   }
 
-  /** The features, and in a curve the target, of a place; what it does not say stays as it was. */
+  /** Returns the features of a place and, for a curve, the target; other numbers stay as in `before`. */
   asked([x, y], before) {
     const { reading } = this.lab;
     if (reading.isPlane) return { x: [x, y] };
@@ -143,7 +143,7 @@ class Plane {
     return [((x - low[0]) / (high[0] - low[0])) * this.side, (1 - (y - low[1]) / (high[1] - low[1])) * this.side];
   }
 
-  /** A place from the pointer's. */
+  /** Returns the place at the pointer. */
   at({ clientX, clientY }) {
     const { left, top } = this.canvas.getBoundingClientRect();
     const { low, high } = this.lab.situation;
@@ -180,10 +180,10 @@ class Plane {
     if (lab.situation.components) return;
     held.moved = true;
     lab.machine.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
-    lab.changed(); // logged when it is let go
+    lab.changed(); // the edit is recorded when the point is released
   }
 
-  /** Lets a point go where it is, or where it was if the browser took the pointer away. */
+  /** Releases a point where it is, or returns it if the browser cancelled the pointer. */
   up(event, isCancelled) {
     const { held, lab } = this;
     this.held = null;
@@ -207,8 +207,8 @@ class Plane {
       const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : middle);
       this.cursor = step(from, 0.04);
       const i = this.nearest(this.cursor);
-      lab.say(i === null ? `at ${this.cursor.map(shown).join(", ")}`
-        : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
+      lab.announce(i === null ? `at ${this.cursor.map(shown).join(", ")}`
+        : `at point ${i + 1}, ${lab.reading.label(machine.points[i].y)}`);
       lab.changed();
     } else if (event.key === "Enter" || event.key === " ") {
       const place = this.cursor ?? (machine.points.length ? this.shown(machine.points[chosen ?? 0]) : low);
@@ -220,7 +220,7 @@ class Plane {
     event.preventDefault();
   }
 
-  /** As large as the window lets it be. */
+  /** Makes the plane as large as the window allows. */
   resize() {
     const [left, { innerWidth, innerHeight }] = [this.canvas.parentElement, window];
     const room = innerWidth <= 820 ? [0.19 * innerHeight, 0.55 * innerWidth]
@@ -254,7 +254,7 @@ class Plane {
     canvas.ariaLabel = this.words();
   }
 
-  /** What the network gives everywhere, or the unit that is touched. */
+  /** Paints the output of the network, or of the touched unit. */
   areas(context, { outputs, columns, rows, units, most }, colours) {
     const { small, side, lab: { reading, chosen, situation: { layers }, machine: { killed } } } = this;
     const isShown = chosen?.kind === "unit" && chosen.l < layers.length && !killed.has(`${chosen.l},${chosen.j}`);
@@ -268,7 +268,7 @@ class Plane {
     if (several) this.signs(context, outputs, columns, rows, colours);
   }
 
-  /** Of several classes, small signs of the winner, ten along each side. */
+  /** For several classes, draws small signs of the predicted class, ten along each side. */
   signs(context, outputs, columns, rows, colours) {
     context.globalAlpha = 0.28;
     const step = columns / 10;
@@ -295,7 +295,7 @@ class Plane {
   words() {
     const { lab: { machine, situation: { features, components } } } = this;
     const axes = components ? "the first two principal components" : features.join(" and ");
-    return `The plane of ${axes} with ${machine.points.length} points. Arrow keys move a cursor, Enter touches what ` +
-      "is there, Shift and an arrow move the chosen point, Delete removes it.";
+    return `The plane of ${axes} with ${machine.points.length} points. Arrow keys move a cursor, Enter selects at ` +
+      "the cursor, Shift and an arrow move the selected point, Delete removes it.";
   }
 }

@@ -1,7 +1,7 @@
-// Python's random.Random, to the bit: the Mersenne Twister MT19937, from the state that getstate() gives.
+// Reproduces Python's random.Random bit for bit: the Mersenne Twister MT19937, started from a getstate().
 
 class Random {
-  /** `state`: its 624 words and the place of the next. */
+  /** `state`: the 624 words and the index of the next one. */
   constructor(state) {
     this.words = new Uint32Array(624);
     this.words.set(state.slice(0, 624));
@@ -19,7 +19,7 @@ class Random {
     return other;
   }
 
-  /** 32 random bits. */
+  /** Returns 32 random bits. */
   word() {
     if (this.place >= 624) this.renew();
     let y = this.words[this.place++];
@@ -38,13 +38,13 @@ class Random {
     this.place = 0;
   }
 
-  /** From 0 up to 1, with 53 bits. */
+  /** Returns a number in [0, 1) with 53 random bits. */
   random() {
     const high = this.word() >>> 5;
     return (high * 67108864 + (this.word() >>> 6)) / 9007199254740992;
   }
 
-  /** A whole number from 0 up to n, of as many bits as n has, drawn again while it is too large. */
+  /** Returns a whole number below n: draws as many bits as n has until they are less than n. */
   below(n) {
     const shift = Math.clz32(n);
     for (;;) {

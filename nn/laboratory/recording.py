@@ -1,8 +1,8 @@
-"""Records a situation of the lab: the plans that its page runs, and their rules as loops of JavaScript.
+"""Records a situation of the lab: the plans that its page runs, with their rules as loops of JavaScript.
 
-Examples that do not meet in a graph pass through it alike. So the graph of one example is the plan of all, and each
-instruction is a loop over *lanes*, one for each example; parameters and constants are *shared* by all lanes. Batch
-normalisation in training mixes the examples: there the graph of a whole mini-batch is a plan with one lane.
+Examples that do not interact have the same graph. The graph of one example is therefore the plan of all, and each
+instruction is a loop over *lanes*, one per example; parameters and constants are *shared* by all lanes. Batch
+normalisation mixes the examples in training, so there the graph of a whole mini-batch is a plan with one lane.
 """
 
 from __future__ import annotations
@@ -43,23 +43,24 @@ from nn.replaying import update_formulas
 from nn.training import Training
 from nn.validation import optional, whole
 
-LARGEST = 1e100  # whose products stay finite
+LARGEST = 1e100  # products of such numbers stay finite
 LEVERS = ("batch", "freeze", "kill", "points", "predict", "rate", "saturate", "weights")
 MOST_NAME = 30  # characters of a class or a feature
 MOST_TERMS = 60_000  # weights times examples of one graph: half a megabyte
 
 
 class Situation:
-    """A model, its data and how it is trained, for a page on which all of its numbers may change.
+    """A model, its data and its training, for a page on which all of their numbers can change.
 
+    loss, optimizer   by default the loss that suits the targets, and SGD
     batch_size   None for all examples at once
-    rng          decides the order of the examples: a seed or a ``Random``
-    title, question, look, answer, levers   what a lesson says, and the controls that it leaves
-    until        the epoch at which Run pauses; 0 for none
-    python       lines that make ``model``, ``data``, ``loss``, ``optimizer`` and ``rng``
+    rng          determines the order of the examples: a seed or a ``Random``
+    title, question, look, answer, levers   the texts of a lesson, and the controls that it offers
+    until        the epoch at which Run pauses, or 0
+    python       lines that create ``model``, ``data``, ``loss``, ``optimizer`` and ``rng``
 
-    Without loss and optimiser, the loss that suits the targets, and SGD. Recording leaves the model, its modes,
-    statistics, gradients and generators as they were. Raises ValueError or TypeError for what a page cannot run.
+    Recording does not change the model, its modes, statistics, gradients and generators. Raises ValueError or
+    TypeError for anything that the page cannot run.
 
     >>> from nn.data import moons
     >>> situation = Situation(MLP(2, [3, 1], rng=0), moons(10, rng=1), rng=2)
@@ -76,16 +77,16 @@ class Situation:
         loss = loss or _fitting(model, data)
         if loss not in losses.LOSSES:
             known = ", ".join(losses.BY_NAME)
-            raise ValueError(f"loss = {clipped(repr(loss), 60)}: the lab takes one of nn's own functions, {known}")
+            raise ValueError(f"loss = {clipped(repr(loss), 60)}: it must be one of nn's own functions, {known}")
         optimizer = SGD(model.parameters(), 0.1) if optimizer is None else optimizer
         if type(optimizer) not in OPTIMIZERS.values():
             what = f"optimizer = {clipped(repr(optimizer), 60)}"
-            raise TypeError(f"{what}: the lab takes one of nn's own, as SGD(model.parameters(), 0.1)")
+            raise TypeError(f"{what}: it must be one of nn's own, such as SGD(model.parameters(), 0.1)")
         if isinstance(levers, str) or (unknown := sorted({*levers} - {*LEVERS})):
             what = repr(levers) if isinstance(levers, str) else ", ".join(map(repr, unknown))
-            raise ValueError(f"levers = {what}: it needs to be a list of some of {', '.join(LEVERS)}")
+            raise ValueError(f"levers = {what}: it must be a list of names from {', '.join(LEVERS)}")
         if type(until) is not int or until < 0:
-            raise ValueError(f"until = {until!r}: it needs to be a whole number, the epoch at which Run pauses, or 0")
+            raise ValueError(f"until = {until!r}: it must be a whole number, the epoch at which Run pauses, or 0")
         batch_size = optional(whole, "batch_size", batch_size)
         task, size = model.task, len(data.y) if batch_size is None else batch_size
         try:
@@ -95,11 +96,10 @@ class Situation:
             model.task = task
         for drawn in self.training.generators().values():
             if type(drawn) is not Random:
-                what = f"a generator of the type {type(drawn).__name__}"
-                raise TypeError(f"{what}: the lab draws as Python's own does, give it Random(seed)")
+                raise TypeError(f"the lab needs Python's own generator, Random(seed), not a {type(drawn).__name__}")
         words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
         if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
-            raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it needs text")
+            raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it must be text")
         self.words: dict[str, Any] = dict(words)
         self.words |= {"levers": list(levers), "until": until}
         self.words["python"] = python or _setup(self.training, layers_of(model))
@@ -110,33 +110,33 @@ class Situation:
 
     @property
     def json(self) -> dict[str, Any]:
-        """Everything that the page starts from, ready for JSON."""
+        """The initial state of the page, ready for JSON."""
         return {**self.words, **self._recording.json}
 
     @property
     def kernels(self) -> dict[str, str]:
-        """The rules that the plans call, and the optimiser's update, by name as JavaScript."""
+        """The rules that the plans call and the optimiser's update, in JavaScript, by name."""
         return self._recording.kernels
 
 
 def program(situations: Sequence[Situation]) -> str:
-    """The source of an object with all kernels of these situations."""
+    """Return the JavaScript source of an object with all kernels of these situations."""
     kernels = {name: source for situation in situations for name, source in situation.kernels.items()}
     entries = ",\n".join(f"{json.dumps(name)}: {source}" for name, source in kernels.items())
     return f"(() => {{\n{javascript.PRELUDE}return {{\n{entries}\n}};\n}})()"
 
 
 def layers_of(model: MLP | Sequential) -> list[Any]:
-    """The layers, one after the other."""
+    """Return the layers in order."""
     return (model.net if isinstance(model, MLP) else model).flat()
 
 
 def _check_model(model: MLP | Sequential, data: Dataset) -> None:
-    """Refuse what the plans could not stand for, or a page could not hold."""
+    """Raise TypeError or ValueError for a model that the plans cannot represent, or for numbers too large."""
     if not isinstance(model, (MLP, Sequential)):
-        raise TypeError(f"model = {clipped(repr(model), 60)}: the lab traces an MLP or a Sequential")
+        raise TypeError(f"model = {clipped(repr(model), 60)}: it must be an MLP or a Sequential")
     if not isinstance(data, Dataset):
-        raise TypeError(f"data of the type {type(data).__name__}: the lab takes a nn.data.Dataset")
+        raise TypeError(f"data must be a nn.data.Dataset, not a {type(data).__name__}")
     base = MLP if isinstance(model, MLP) else Sequential
     parts = ("forward", "forward_batch", "trace_batch")
     strangers = [type(model).__name__] if any(getattr(type(model), x) is not getattr(base, x) for x in parts) else []
@@ -144,18 +144,18 @@ def _check_model(model: MLP | Sequential, data: Dataset) -> None:
     known = (Linear, Activation, BatchNorm, Dropout)
     strangers += [type(layer).__name__ for layer in layers_of(model) if not isinstance(layer, known)]
     if strangers:
-        what = f"the model holds {strangers[0]}, which has a forward of its own"
-        raise ValueError(f"{what}: the lab takes nn's Linear, activations, BatchNorm and Dropout one after the other")
+        what = f"the model contains {strangers[0]}, which the lab does not know"
+        raise ValueError(f"{what}: it must be a sequence of nn's Linear, activations, BatchNorm and Dropout")
     found = [("a target", y) for y in flatten([units_of(y) for y in data.y])]
     found += [("data.X", x) for x in flatten(data.X)]
     found += [(name, p.data) for name, p in model.named_parameters().items()]
     for name, x in found:
         if not abs(x) <= LARGEST:
-            raise ValueError(f"{name} holds {x!r}: the lab takes numbers from −1e100 to 1e100, as standardised ones")
+            raise ValueError(f"{name} contains {x!r}: it must be from −1e100 to 1e100, so standardise the data")
 
 
 def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
-    """The loss that suits the outputs and the targets."""
+    """Return the loss that suits the outputs and the targets."""
     with evaluating(model), collector_paused():
         units = units_of(model.batch([lift(data.X[0])])[0])
     labels = {y for target in data.y for y in units_of(target)}
@@ -168,9 +168,9 @@ def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
 
 
 def _setup(training: Training, layers: Sequence[Any]) -> str:
-    """Lines of Python that make the generators, the model, the data, the loss and the optimiser as they are now.
+    """Write lines of Python that create the current generators, model, data, loss and optimiser.
 
-    Or a comment that says why there are none.
+    If this is impossible, return a comment that says why.
     """
     data, optimizer, model = training.training, training.optimizer, training.model
     modules = [model, *model.submodules().values()]
@@ -178,11 +178,11 @@ def _setup(training: Training, layers: Sequence[Any]) -> str:
     apart = any(m.kept if not model.training else not m.training for m in modules)
     for reason, applies in (
         ("a part of the model is frozen or in evaluation mode", any(m.frozen for m in modules) or apart),
-        ("the optimiser does not move all weights in their order", optimizer.parameters != model.parameters()),
+        ("the optimiser does not update all weights in their order", optimizer.parameters != model.parameters()),
         ("weights are used twice", len({*map(id, layers)}) < len(layers) or len({*flat}) < len(flat)),
     ):
         if applies:
-            return f'# No lines are written here, since {reason}: give the Situation its python="…".'
+            return f'# There are no lines because {reason}: pass python="…" to the Situation.'
     names = {rng: f"rng{k or ''}" for k, rng in enumerate(dict.fromkeys(training.generators().values()))}
     seeds = {Random(seed).getstate(): seed for seed in range(100)}
     tensors = [(i, at, x) for i, m in enumerate(layers) for at, x in {**m.tensors(), **m.buffers()}.items()]
@@ -209,7 +209,7 @@ def _setup(training: Training, layers: Sequence[Any]) -> str:
 
 
 class _Recording:
-    """The plans of a training, and its kernels."""
+    """The plans and kernels of a training."""
 
     def __init__(self, training: Training, task: Task) -> None:
         self.training, self.task, self.data = training, task, training.training
@@ -217,16 +217,16 @@ class _Recording:
         optimizer = training.optimizer
         if len(optimizer.groups) > 1 or optimizer.schedule is not None:
             what = "a schedule" if optimizer.schedule is not None else "groups of parameters"
-            raise ValueError(f"the lab has one learning rate, moved by hand: make the optimiser without {what}")
+            raise ValueError(f"the lab has one learning rate, set by hand: create the optimiser without {what}")
         [group] = optimizer.groups
         self.called = {p: name for name, p in self.model.named_parameters().items()}
         self.parameters = list(dict.fromkeys([*group.parameters, *flatten([*self.model.tensors().values()])]))
         self.shared: dict[Any, int] = {p: k for k, p in enumerate(self.parameters)}
         self.numbers = [p.data for p in self.parameters]
-        self.statistics: list[str] = []  # their names
+        self.statistics: list[str] = []  # names
         self.constants: dict[str, int] = {}
         self.kernels: dict[str, str] = {}
-        self.used: dict[str, int] = {}  # the kernels that the plans call by number
+        self.used: dict[str, int] = {}  # the number by which the plans call a kernel
         self.plans: list[dict[str, Any]] = []
         with self._kept(), collector_paused():
             training._train_mode()
@@ -264,7 +264,7 @@ class _Recording:
 
     @contextmanager
     def _kept(self) -> Iterator[None]:
-        """Modes, statistics, gradients, generators and masks end where they were."""
+        """Restore modes, statistics, gradients, generators and masks on exit."""
         modules = [self.model, *self.model.submodules().values()]
         kept = [(m, name, getattr(m, name)) for m in modules for name in ("training", "kept", "masks", "latest")
                 if name in ("training", "kept") or name in vars(m)]  # fmt: skip
@@ -279,7 +279,7 @@ class _Recording:
                 rng.setstate(state)
 
     def _record(self) -> dict[int, int]:
-        """Record the plans; returns that of each size of a mini-batch in training, 0 for all of them."""
+        """Record the plans; return the training plan for each size of a mini-batch, with the key 0 for all sizes."""
         modules = list(dict.fromkeys(self.model.submodules().values()))
         self.norms = [m for m in modules if isinstance(m, BatchNorm)]
         self.dropouts = [m for m in modules if isinstance(m, Dropout) and m.training]
@@ -306,7 +306,7 @@ class _Recording:
         return leaf
 
     def _targets(self) -> None:
-        """What is fed for each label; None where the targets are numbers."""
+        """Set the numbers that are fed for each label; None if the targets are numbers."""
         y, task, loss = self.data.y, self.task, self.training.loss
         with evaluating(self.model):
             [output] = self.model.batch(self.data.X[:1])
@@ -320,7 +320,7 @@ class _Recording:
         places, units = [*map(task.label_of, y)], len(units_of(output))
         fed_for, label_for = dict(zip(places, self.fed)), dict(zip(places, y))
         if any(fed_for[k] != row for k, row in zip(places, self.fed)):
-            raise ValueError("targets that are shares: the lab takes a label for each example, or numbers to predict")
+            raise ValueError("the targets are shares of classes: use a label for each example, or numbers to predict")
         for k in {*range(len(task.labels) or units)} - {*places}:
             label_for[k] = task.labels[k] if task.labels else one_hot(k, units) if isinstance(y[0], list) else k
             [fed_for[k]] = [[*map(float, units_of(row))] for row in to_feed(loss, [label_for[k]], output)[1]]
@@ -348,11 +348,11 @@ class _Recording:
         return layers
 
     def _plan(self, m: int) -> int:
-        """Record the first m examples in the model's present mode; one's plan is that of all. Returns its place."""
+        """Record the first m examples in the model's current mode and return the plan's index; m = 1 serves all."""
         if (terms := m * len(self.parameters)) > MOST_TERMS:
             what = f"{len(self.parameters):,} weights and {counted(m, 'example')} in one graph"
-            remedy = "take fewer units or, with batch normalisation, a smaller batch_size"
-            raise ValueError(f"{what} make {terms:,} terms, and a page runs at most {MOST_TERMS:,}: {remedy}")
+            remedy = "use fewer units or, with batch normalisation, a smaller batch_size"
+            raise ValueError(f"{what} make {terms:,} terms, but a page runs at most {MOST_TERMS:,}: {remedy}")
         X = [[Value(x) for x in row] for row in self.data.X[:m]]
         Y = [[Value(y, "y" if self.is_one else index_name("y", None, k)) for k, y in enumerate(row)]
              for row in self.fed[:m]]  # fmt: skip
@@ -392,7 +392,7 @@ class _Recording:
         return len(self.plans) - 1
 
     def _instructions(self, order: Sequence[Value], slots: dict[Any, int], output: Value) -> dict[str, Any]:
-        """For each operation of a graph its kernel, its slot and those of its operands; fills ``slots``."""
+        """Return the kernel, slot and operands' slots of each operation of a graph; fills ``slots``."""
         readers, wanted = Counter(x for node in order for x in node.parents), set(self.parameters)
         kernels, index, for_outputs, free = list[int](), list[int](), 0, count(len(slots))
         for node in order:
@@ -400,10 +400,8 @@ class _Recording:
                 self.shared[node] = self._constant(node.data)
             elif node.operation is None:
                 if node not in slots and node not in self.shared:
-                    raise ValueError(
-                        f"the loss of {self.model!r} depends on a leaf that is neither a parameter nor fed, as of a "
-                        "Dropout that is used twice: the lab cannot run it"
-                    )
+                    what = f"the loss of {self.model!r} depends on a leaf that is neither a parameter nor an input"
+                    raise ValueError(f"{what}: use each Dropout only once")
             else:
                 if not wanted.isdisjoint(node.parents):
                     wanted.add(node)
@@ -421,7 +419,7 @@ class _Recording:
         return {"slots": next(free), "kernels": kernels, "index": index, "forOutputs": for_outputs, "names": names}
 
     def _operation(self, node: Value, slots: dict[Any, int], wanted: set[Value], index: list[int]) -> int:
-        """The number of the node's kernel; appends the places of its operands."""
+        """Return the number of the node's kernel; append the positions of its operands."""
         entry: Any = node.operation
         codes: list[str | float] = []
         for x, domain in zip(node.parents, entry.domains_of(len(node.parents))):
@@ -438,7 +436,7 @@ class _Recording:
         return self.used.setdefault(name, len(self.used))
 
     def _constant(self, x: float) -> int:
-        """The place of a constant among the shared numbers; equal ones are one."""
+        """Return the position of a constant among the shared numbers; equal constants share it."""
         if repr(x) not in self.constants:
             self.constants[repr(x)] = len(self.numbers)
             self.numbers.append(x)
@@ -446,7 +444,7 @@ class _Recording:
 
 
 def _kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
-    """A rule as ``[forward, backward, locals, name, symbol, codes, factors]``; of codes, a number is written in."""
+    """Write a rule as ``[forward, backward, locals, name, symbol, codes, factors]``; codes include literals."""
     free = letters(sum(isinstance(code, str) for code in codes))
     turn = iter(free)
     operands = [next(turn) if isinstance(code, str) else code for code in codes]
@@ -459,12 +457,12 @@ def _kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
 
 
 def _named(names: Sequence[str]) -> list[str]:
-    """The names as a page shows them: on one line, and short."""
+    """Return the names as the page shows them: short and on one line."""
     return [clipped(text_name(name), MOST_NAME) for name in names]
 
 
 def _view(data: Dataset, task: Task) -> dict[str, Any]:
-    """The plane's ends, with a margin of an eighth, and the principal components of more than two features."""
+    """Return the plane's limits, with a margin of an eighth, and for three or more features their components."""
     X, components = np.array(data.X), None
     if X.shape[1] > 2:
         mean = X.mean(axis=0)

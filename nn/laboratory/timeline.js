@@ -1,17 +1,17 @@
-// Time: every step and every edit is one moment. Some moments are kept, and what lies between is run again.
+// The timeline counts every step and every edit as one moment. It keeps some moments and recomputes those between.
 
 const MOST_KEPT = 256;
 
 class Timeline {
   constructor(machine) {
-    // of `edits` the key is the moment before; every other moment is before a step
+    // an edit's key is the moment before it; every other moment is before a step
     Object.assign(this, { machine, moment: 0, last: 0, edits: new Map() });
     this.kept = new Map([[0, machine.snapshot()]]);
-    this.apart = 1; // how far the kept moments are apart
-    this.near = new Map(); // kept on the way to where one went back to
+    this.apart = 1; // distance between the kept moments
+    this.near = new Map(); // snapshots near the moment that was last visited
   }
 
-  /** A new moment; those that came later are dropped. */
+  /** Adds a moment; later ones are dropped. */
   advance(edit) {
     const { edits, kept, near, moment } = this;
     for (const map of moment < this.last ? [edits, kept, near] : []) {
@@ -26,7 +26,7 @@ class Timeline {
     for (const at of [...kept.keys()]) if (at % this.apart) kept.delete(at);
   }
 
-  /** Takes so many steps, or fewer and a sentence. */
+  /** Takes up to `count` steps; returns a sentence if one is refused. */
   step(count = 1) {
     let taken = { loss: null, sentence: null };
     const whole = Math.max(0, Math.floor(count) || 0);
@@ -46,7 +46,7 @@ class Timeline {
     return sentence;
   }
 
-  /** Goes to a moment, to the bit as it was. */
+  /** Goes to a moment and restores its state bit for bit. */
   go(moment) {
     const { machine, near, kept, edits } = this;
     const to = Math.max(0, Math.min(Math.round(moment) || 0, this.last));
@@ -63,16 +63,16 @@ class Timeline {
     }
   }
 
-  /** A situation that starts from now, and knows the Python of all that has happened. */
+  /** Returns a situation that starts from the current state and contains its history as Python. */
   saved() { return { ...this.machine.saved(), python: this.python() }; }
 
-  /** The lines of Python that make the same model, data, seed, edits and steps. */
+  /** Writes Python with the same model, data, seed, edits and steps. */
   python() {
     const { machine, moment, edits } = this;
     const { python, batch_size: size, place = 0 } = machine.situation;
     const before = [...edits.keys()].filter((at) => at < moment).sort((a, b) => a - b);
     const epochs = machine.epoch - (machine.situation.epoch ?? 0);
-    if (!moment || python.startsWith("# No lines")) return python;
+    if (!moment || python.startsWith("# There are no lines")) return python;
     if (!before.length && !place && !machine.place && !python.includes("def steps(")) {
       const training = `Training(model, loss, optimizer, data, batch_size=${size}, epochs=${epochs}, rng=rng)`;
       return `${python}\n\nfrom nn import Training\n\nfor record in ${training}:\n    print(record.epoch, record.loss)`;
@@ -87,7 +87,7 @@ class Timeline {
     return lines.join("\n");
   }
 
-  /** What the lines of these edits and of the steps call, and have not defined yet. */
+  /** Writes the definitions that these edits and the steps need and that are still missing. */
   helpers(kinds) {
     const { python, least, batch_size: size } = this.machine.situation;
     const isKilled = kinds.includes("kill");
@@ -136,7 +136,7 @@ net.layers = layers`;
     return parts.filter((part) => !python.includes(part));
   }
 
-  /** An edit in Python. */
+  /** Writes an edit in Python. */
   written({ kind, i, x, y, p, number, on, l, j }) {
     const { parameters, labels } = this.machine.situation;
     const list = (numbers) => `[${numbers.join(", ")}]`;
