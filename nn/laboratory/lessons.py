@@ -44,7 +44,7 @@ model.load_state_dict({{
 {_training(rate=0.5)}""",
             levers=("weights", "predict"), batch_size=1,
             question="Which output unit sends the larger part of δ¹_2 back?",
-            look="Press Backward and touch the hidden unit a¹_2: its δ is the sum of what comes back along its two "
+            look="Press Backward and touch the hidden unit a¹_2: its δ is the sum of the products δ w along its two "
             "outgoing edges, times g′. Compare the two products. The target is (1, 0).",
             answer="The first: δ²_1 w²_12 = 0.0922 and δ²_2 w²_22 = 0.0242. Their sum times g′(z¹_2) = 0.233 is δ¹_2 "
             "= 0.0271.",
@@ -146,7 +146,7 @@ def _lesson(
     """Run a lesson's code for each variant and return the situations."""
     found = []
     for name, options in variants.items():
-        python = HEADER + "".join(f"{option} = {value!r}\n" for option, value in options.items()) + code
+        python = HEADER + "".join(f"{option} = {value!r}\n" for option, value in options.items()) + code.rstrip()
         made: dict[str, Any] = {}
         exec(python, made)
         parts = (made[part] for part in ("model", "data", "loss", "optimizer"))

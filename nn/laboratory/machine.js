@@ -291,7 +291,7 @@ class Machine {
     return trace.output.map((slot) => lanes.value(slot, 0));
   }
 
-  /** The lanes that hold example i after both passes: those of the next update, or of evaluation mode. */
+  /** Returns the lanes of example i after both passes: those of the next update, or of evaluation mode. */
   find(i) {
     const e = this.batch.indexOf(i);
     if (e >= 0) {

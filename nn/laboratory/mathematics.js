@@ -85,7 +85,7 @@ class Mathematics {
       m > 1 && `This is the mean over ${m} points.`,
       own && `For the touched point: ${product}.`,
       isFrozen ? "It is frozen: updates do not change it."
-        : `Its step by itself predicts ΔL = ${signed(gradient * move)}; the actual change would be ${signed(change)}.`,
+        : `Its own step predicts ΔL = ${signed(gradient * move)}; the actual change would be ${signed(change)}.`,
       optimizer.name !== "SGD" && `The optimiser is ${optimizer.name}.`,
     ];
     return lineOf(words.filter(Boolean).join(" "),
@@ -154,7 +154,7 @@ class Mathematics {
   place({ place }) {
     const { lab: { machine, reading, plane, situation: { components, features, layers } } } = this;
     if (components) return lineOf("There is no point here.");
-    const { x } = plane.asked(place);
+    const { x } = plane.coordinates(place);
     const outputs = machine.outputsAt(x);
     const says = reading.isClasses ? `; it predicts ${reading.label(machine.decide(outputs))}` : "";
     const written = (name, value) => `${name}${EQUALS}${value}${SPACE}`;

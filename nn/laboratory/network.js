@@ -146,7 +146,7 @@ class Network {
   draw(colours, isChanged) {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
-    const masks = phase && example ? machine.masksOf(lab.asked) : {};
+    const masks = phase && example ? machine.masksOf(lab.exampleIndex) : {};
     const front = this.front ?? (phase > 1 ? 0 : Infinity); // the layer that the pulses have reached
     const hasValue = (l) => phase === 1 ? l <= front : phase > 1;
     const hasDelta = (l) => phase > 1 && l >= front;

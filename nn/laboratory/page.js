@@ -292,9 +292,9 @@ class Lab {
   }
 
   /** Both passes of the touched point, or of the mini-batch's only point. */
-  get example() { return this.machine.example(this.asked); }
+  get example() { return this.machine.example(this.exampleIndex); }
 
-  get asked() {
+  get exampleIndex() {
     const { batch } = this.machine;
     return this.point ?? (batch.length === 1 ? batch[0] : null);
   }
@@ -487,7 +487,7 @@ class Lab {
   offerPlace(place, offer) {
     const { reading, reading: { isClasses }, situation, machine } = this;
     if (situation.components) return;
-    const { x, y } = this.plane.asked(place);
+    const { x, y } = this.plane.coordinates(place);
     for (const label of isClasses ? reading.classes.keys() : [y ?? 0]) {
       offer(isClasses ? `Add ${reading.label(label)} here` : "Add a point here", () => {
         this.edit({ kind: "add", x, y: label });

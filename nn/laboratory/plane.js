@@ -132,7 +132,7 @@ class Plane {
   }
 
   /** Returns the features of a place and, for a curve, the target; other numbers stay as in `before`. */
-  asked([x, y], before) {
+  coordinates([x, y], before) {
     const { reading } = this.lab;
     if (reading.isPlane) return { x: [x, y] };
     return reading.isCurve ? { x: [x], y: [y, ...[before?.y ?? 0].flat().slice(1)] } : { x: [x] };
@@ -179,7 +179,7 @@ class Plane {
     if (!held.moved && Math.hypot(event.clientX - held.from[0], event.clientY - held.from[1]) < 4) return;
     if (lab.situation.components) return;
     held.moved = true;
-    lab.machine.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
+    lab.machine.edit({ kind: "move", i: held.i, ...this.coordinates(this.at(event), held.before) });
     lab.changed(); // the edit is recorded when the point is released
   }
 
@@ -191,7 +191,7 @@ class Plane {
     if (!held.moved) return lab.touch({ kind: "point", i: held.i });
     lab.machine.edit({ kind: "move", i: held.i, ...held.before });
     if (isCancelled) return lab.changed();
-    lab.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
+    lab.edit({ kind: "move", i: held.i, ...this.coordinates(this.at(event), held.before) });
     lab.touch({ kind: "point", i: held.i }, false);
   }
 
@@ -202,7 +202,7 @@ class Plane {
     const step = (place, share) => place.map((x, k) => within(low[k], x + by[k] * (high[k] - low[k]) * share, high[k]));
     if (by && event.shiftKey && chosen !== null && !components) {
       const point = machine.points[chosen];
-      lab.edit({ kind: "move", i: chosen, ...this.asked(step(this.shown(point), 0.02), point) });
+      lab.edit({ kind: "move", i: chosen, ...this.coordinates(step(this.shown(point), 0.02), point) });
     } else if (by) {
       const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : middle);
       this.cursor = step(from, 0.04);

@@ -284,7 +284,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             caret = " " * (error.place - len(part.raw) + len(part.raw.lstrip()))
             what = f"Line {part.line} {'cannot be read' if error.slip == 'unreadable' else 'is wrong'}"
             return refuse(part.line, f"{what}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip)
-        trees = [way for tree in readings for way in _ways(tree, world)][:MOST_READINGS]
+        trees = [variant for tree in readings for variant in _variants(tree, world)][:MOST_READINGS]
         part.reading = trees[0]
         if part.starts and (not chain or trees[0][0] in ("d", "name") or any(x[0] == "d" for x in atoms(trees[0]))):
             trees = (
@@ -320,10 +320,12 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     for sign, note in notes.items() if not marking else ():
         if sign in verdicts.values():
             marking.text += f"\nA line marked {sign} {note} and is not counted as wrong."
-    alone = [part for part, after in pairwise([*parts, parts[0]]) if part.starts and after.starts]
-    if alone or not compared:
-        which = f" with line {alone[0].line}" if compared else ""
-        refuse((alone or parts)[0].line, f"There is nothing to compare{which} yet: continue with = …", "unfinished")
+    unfinished = [part for part, after in pairwise([*parts, parts[0]]) if part.starts and after.starts]
+    if unfinished or not compared:
+        line = (unfinished or parts)[0].line
+        refuse(
+            line, f"There is nothing to compare{f' with line {line}' * compared} yet: continue with = …", "unfinished"
+        )
     if compared and not is_new:
         refuse(parts[-1].line, "There is no new formula yet: continue with = …", "unfinished")
     if not met_goal:
@@ -331,8 +333,8 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     return marking
 
 
-def _ways(tree: Tree, world: World) -> list[Tree]:
-    """Return the tree and, if they differ, those in which a ∂f/∂x holds the other named values fixed."""
+def _variants(tree: Tree, world: World) -> list[Tree]:
+    """Return the tree and, if they differ, those in which a ∂f/∂x keeps the other named values fixed."""
     found = [tree]
     for d in list(dict.fromkeys(x.tree for x in places(tree) if x.tree[0] == "d" and len(x.tree) == 4))[:4]:
         direct = (*d[:3], "direct")

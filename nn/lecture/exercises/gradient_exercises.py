@@ -89,8 +89,7 @@ XYZ = Exercise(
         r"rule: what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? Answer with two "
         "numbers, `[∂f/∂r, ∂f/∂s]`."),
     make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
-    calculation=_paths,
-    mistakes=(
+    calculation=_paths, mistakes=(
         ("one path only", {"one": True},
          "r and s each reach f on two paths, but your number includes only one of them: add the shares of both."),
         ("forgot the upstream", {"upstream": False},
@@ -139,8 +138,7 @@ MUL = Exercise(
         r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, which takes plain "
         "floats and returns `value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
-    calculation=_product,
-    mistakes=(
+    calculation=_product, mistakes=(
         ("each operand's own number", {"local": lambda x, y: (x, y)},
          "Hold y fixed and increase x by 1: the product increases by y, the other operand."),
         ("the rule of +", {"local": lambda x, y: (1.0, 1.0)}, "The local derivatives 1 and 1 belong to x + y."),
@@ -179,8 +177,7 @@ RELU = Exercise(
         r"Write `my_relu(z)`, which returns `value, (derivative,)`: $g(z) = \max(0, z)$ and $g'(z)$. At the kink, $z "
         "= 0$, use the convention of this course and of most libraries: $g'(0) = 0$."),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,), (0.25,), (-0.25,)]},
-    calculation=_kinked,
-    mistakes=(
+    calculation=_kinked, mistakes=(
         ("g for g′", {"slope": lambda z: max(0.0, z)},
          "You returned relu itself as its derivative, but its slope is 1 wherever it rises."),
         ("the other side at the kink", {"slope": lambda z: 1.0 if z >= 0 else 0.0},
@@ -276,9 +273,18 @@ def _nearest_to_the_root(p: Problem, places: Sequence[int]) -> int:
     return max(place for place in places if place < next(end for end in starts if places[0] < end))
 
 
-def _along_every_path(node: Value, step: int = 1) -> list[Value]:
-    """List a node each time it is reached, depth first; ``step=-1`` begins with the last parent."""
-    return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
+def _reached(root: Value, before: bool = True, again: bool = False, step: int = 1) -> list[Value]:
+    """List every node when recursion reaches it, or when it leaves it; ``again`` repeats nodes seen before."""
+    seen: set[Value] = set()
+
+    def visit(node: Value) -> list[Value]:
+        if node in seen and not again:
+            return []
+        seen.add(node)
+        below = [x for parent in node.parents[::step] for x in visit(parent)]
+        return [node, *below] if before else [*below, node]
+
+    return visit(root)
 
 
 def _level_by_level(root: Value, step: int = 1) -> list[Value]:
@@ -309,10 +315,6 @@ def _backward(
     return backward
 
 
-def _once(order: Callable[[Value], list[Value]]) -> Callable[[Value], list[Value]]:
-    return lambda root: [*dict.fromkeys(order(root))]
-
-
 def _first_share(root: Value) -> None:
     """Give each node only the share that comes first."""
     given = {root}
@@ -330,14 +332,12 @@ def _one_level(root: Value) -> None:
     _backward(pairs=lambda node: zip(node.parents, node.local_derivatives) if node is root else ())(root)
 
 
-def _in_every_call(root: Value, zero: bool, assign: bool, top: bool = True) -> None:
+def _in_every_call(root: Value) -> None:
     """Run a recursive pass in which each call sets its node's grad to 1."""
-    for node in topological_order(root) if zero and top else ():
-        node.grad = 0.0
     root.grad = 1.0
     for parent, local in zip(root.parents, root.local_derivatives):
-        parent.grad = local * root.grad + (0.0 if assign else parent.grad)
-        _in_every_call(parent, zero, assign, False)
+        parent.grad += root.grad * local
+        _in_every_call(parent)
 
 
 ONCE = "A node passed on its whole grad each time it was reached: visit every node once, after all its users."
@@ -352,18 +352,14 @@ BACKWARD = Exercise(
         "`autograd.graph`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and "
         "a long path, and draws the smallest graph on which it fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    calculation=_backward,
-    mistakes=(
+    calculation=_backward, mistakes=(
         ("assigned instead of added", {"assign": True},
          "A node that is used twice receives two shares; `=` keeps only the last, `+=` adds them."),
         ("assigned instead of added", _first_share,
          "A node that is used twice receives two shares, but yours keeps only the first: `+=` adds them."),
         ("stale gradients", {"stale": lambda node: True},
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
-        ("no topological order", {"order": _once(_along_every_path)}, UNSORTED),
-        ("no topological order", {"order": _once(partial(_along_every_path, step=-1))}, UNSORTED),
-        ("no topological order", {"order": _once(_level_by_level)}, UNSORTED),
-        ("no topological order", {"order": _once(partial(_level_by_level, step=-1))}, UNSORTED),
+        *(("no topological order", {"order": partial(_reached, step=step)}, UNSORTED) for step in (1, -1)),
         ("forgot the upstream", {"share": lambda node, parent, local: local},
          "A parent's share is node.grad times the local derivative, not only the local derivative."),
         ("forgot the local derivative", {"share": lambda node, parent, local: node.grad},
@@ -395,12 +391,10 @@ BACKWARD = Exercise(
          "The root's grad from an earlier pass is still included: set it to 1 instead of adding 1."),
         ("the root's data for 1", lambda root: _backward(start=root.data)(root),
          "∂root/∂root = 1, whatever the root's data is."),
-        *(("1 in every call", partial(_in_every_call, zero=zero, assign=assign),
-           "Each recursive call sets its node's grad to 1 again: only the root's grad is 1, and it is set once.")
-          for zero in (False, True) for assign in (False, True)),
-        ("a node passed on more than once", {"order": _along_every_path}, ONCE),
-        ("a node passed on more than once", {"order": partial(_along_every_path, step=-1)}, ONCE),
-        ("a node passed on more than once", {"order": _level_by_level}, ONCE),
+        ("1 in every call", _in_every_call,
+         "Each recursive call sets its node's grad to 1 again: only the root's grad is 1, and it is set once."),
+        *(("a node passed on more than once", {"order": partial(_reached, again=True, step=step)}, ONCE)
+          for step in (1, -1)),
         ("one level only", _one_level,
          "Only the root passed on its grad: its parents must pass on theirs in turn."),
         *(("stale gradients in the inputs", {"stale": is_input},
@@ -483,20 +477,6 @@ def _describe_order(p: Problem, found: Sequence[float], place: int) -> str:
 def _draw_order(p: Problem, place: int) -> Any:
     _, node, nodes = _node_in_order(p, place)
     return _marked(nodes[-1], [node] if node else [], "the frame marks the first node that is wrong" if node else "")
-
-
-def _reached(root: Value, before: bool = True, again: bool = False, step: int = 1) -> list[Value]:
-    """List every node when recursion reaches it, or when it leaves it; ``again`` repeats nodes seen before."""
-    seen: set[Value] = set()
-
-    def visit(node: Value) -> list[Value]:
-        if node in seen and not again:
-            return []
-        seen.add(node)
-        below = [x for parent in node.parents[::step] for x in visit(parent)]
-        return [node, *below] if before else [*below, node]
-
-    return visit(root)
 
 
 def _down(root: Value, place: int) -> list[Value]:
@@ -737,8 +717,7 @@ BIAS = Exercise(
         f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What "
         r"is $\frac{\partial L}{\partial b^2}$? Answer with three numbers, to four decimals."),
     make=_network,
-    calculation=_output,
-    mistakes=(
+    calculation=_output, mistakes=(
         *slopes("a − y is ∂L/∂a. "),
         ("forgot the upstream", {"error": lambda z, a, y: 1.0},
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
@@ -796,8 +775,7 @@ HIDDEN = Exercise(
         rf"{_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. What are $\delta^1_1$ and "
         r"$\delta^1_3$? Answer with two numbers, `[δ¹_1, δ¹_3]`, to four decimals."),
     make=_hidden_network,
-    calculation=_behind,
-    mistakes=(
+    calculation=_behind, mistakes=(
         ("W for Wᵀ", {"transposed": True},
          "Unit k reaches output j through w_jk: the backward pass sums over column k of W, not over row k."),
         *slopes("Wᵀ δ is ∂L/∂a¹. "),
@@ -949,8 +927,7 @@ SOFTMAX = Exercise(
         r"counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
     make=lambda rng: {"cases": [
         (tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
-    calculation=_share,
-    mistakes=(
+    calculation=_share, mistakes=(
         ("0 at the label", {"rule": lambda s, t: s * (1.0 - t)},
          "At the label ∂L/∂z is s − 1: the −1 comes from −z_label, and s from log Σ exp."),
         ("only softmax", {"rule": lambda s, t: s},

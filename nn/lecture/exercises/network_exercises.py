@@ -286,8 +286,7 @@ CAPSTONE = Capstone(
         "mean over the examples. Return `dW1, db1, dW2, db2`, each in the shape of its parameter. If they are right, "
         "the check trains a network on the two moons with your function."),
     make=lambda rng: {"cases": [_case(rng, m, (2, 2, 2)) for m in (1, 3)]},
-    calculation=_network,
-    mistakes=(
+    calculation=_network, mistakes=(
         ("W for Wᵀ", {"back": lambda W: W},
          "On the way back unit k collects the shares of column k of W²: multiply by W²ᵀ."),
         *(("W² left out", {"back": back}, "δ² comes back along the weights: multiply by W²ᵀ.")
@@ -303,7 +302,7 @@ CAPSTONE = Capstone(
         ("forgot W²ᵀ δ²", {"through": False}, "δ¹ is more than the slope a¹(1 − a¹): multiply by W²ᵀ δ²."),
         *((name, {"biases": biases}, "Your forward pass omits a bias: z = W a + b.") for name, biases in (
             ("forgot the biases", (False, False)), ("forgot b¹", (False, True)), ("forgot b²", (True, False)))),
-        ("W transposed on the way forward", {"rows": True}, "Row j of W belongs to unit j: z = W x, not Wᵀ x."),
+        ("W transposed in the forward pass", {"rows": True}, "Row j of W belongs to unit j: z = W x, not Wᵀ x."),
         ("no σ in the hidden layer", {"hidden": lambda z: z, "slope": lambda z, a: sigmoid(z) * (1.0 - sigmoid(z))},
          "The hidden layer passes on a¹ = σ(z¹), not z¹."),
         ("no σ in the hidden layer", {"hidden": lambda z: z}, "The hidden layer passes on a¹ = σ(z¹), not z¹."),

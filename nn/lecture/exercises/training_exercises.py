@@ -66,8 +66,7 @@ SGD = Exercise(
         "eta": rng.choice([0.1, 0.2]), "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 3)],
         "y": [float(k) for k in rng.sample([-3, -2, -1, 0, 1, 2, 3], 3)],
     },
-    calculation=_steps,
-    mistakes=(
+    calculation=_steps, mistakes=(
         ("sum for mean", {"share": 1.0},
          "L is the mean of the three losses: divide the sum of their derivatives by 3."),
         ("1/(m − 1) for 1/m", {"share": 0.5}, "You divided by m − 1 = 2; the mean over three examples divides by 3."),
@@ -155,8 +154,7 @@ MOMENTUM = Exercise(
         "w": float(rng.choice([-3, -2, -1, 5, 6, 7])), "t": float(rng.randint(1, 4)),
         "c": rng.choice([3.0, 4.0, 5.0]),
         "eta": rng.choice([0.05, 0.1, 0.2]), "beta": rng.choice([0.6, 0.7, 0.8, 0.9])},
-    calculation=_with_momentum,
-    mistakes=(
+    calculation=_with_momentum, mistakes=(
         ("no momentum", {"beta": lambda b: 0.0},
          "That is plain gradient descent: the second step also moves along β times the first velocity."),
         ("1 − β before the gradient", {"share": lambda b: 1.0 - b},
@@ -248,8 +246,7 @@ ADAM = Exercise(
         "eta": rng.choice([0.1, 0.2, 0.5]),
         "g": [float(k) for k in rng.choice([
             (a, b) for a in range(1, 6) for b in range(-5, 6) if abs(b) > 1 and a != abs(b)])]},
-    calculation=_adam,
-    mistakes=(
+    calculation=_adam, mistakes=(
         ("no bias correction", {"corrected": (False, False)},
          "m and v start at 0, so at first they are too small: divide by 1 − β₁ᵗ and 1 − β₂ᵗ."),
         ("m not corrected", {"corrected": (False, True)}, "v̂ is right; divide m by 1 − β₁ᵗ too."),
@@ -331,8 +328,7 @@ DROPOUT = Exercise(
         "True or False for each; False has the probability `p`. In training, scale the units that are kept so that "
         "the mean over all masks is `a`; in evaluation, leave `a` unchanged. Return a list."),
     make=_masks,
-    calculation=_dropped,
-    mistakes=(
+    calculation=_dropped, mistakes=(
         ("unscaled", {"scale": lambda p: 1.0},
          "A share p of the units is missing, so the next layer receives less than in evaluation: divide by 1 − p."),
         ("1/p for 1/(1 − p)", {"scale": lambda p: 1.0 / p},
@@ -456,8 +452,7 @@ PCA = Exercise(
         'length 1 whose first number is positive. `numpy.linalg.eigh` may help; `course.problem("pca")["X"]` '
         "contains the points."),
     make=_points,
-    calculation=_principal,
-    mistakes=(
+    calculation=_principal, mistakes=(
         _slip("not centred", "Your direction points from the origin to the points: subtract the mean first.",
               centred=False),
         _slip("the second axis", "This is the eigenvector of the middle eigenvalue: take that of the largest.", k=1),
@@ -566,8 +561,7 @@ BATCH_NORM = Exercise(
     make=lambda rng: {"cases": [
         ([k / 2.0 for k in rng.sample(range(-9, 10), m)], rng.choice(GAMMAS), rng.choice(BETAS), epsilon)
         for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1))]},
-    calculation=_normalised,
-    mistakes=(
+    calculation=_normalised, mistakes=(
         *NORM_SLIPS,
         ("forgot ε", {"root": lambda v, e: sqrt(v)}, "ε is added to the variance, inside the root."),
         ("ε subtracted", {"root": lambda v, e: sqrt(abs(v - e))}, "ε is added to the variance."),
@@ -613,8 +607,7 @@ EVALUATE = Exercise(
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
         "gamma": rng.choice(GAMMAS), "beta": rng.choice(BETAS),
     },
-    calculation=_later,
-    mistakes=(
+    calculation=_later, mistakes=(
         *NORM_SLIPS,
         ("batch statistics at test time", _by(lambda x, seen: x, lambda x, seen: x),
          "You normalised the test examples by their own mean and variance: the output for one depends on the other."),
