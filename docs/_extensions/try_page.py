@@ -1,0 +1,116 @@
+"""Puts into the site what its Try-it page runs: Pyodide, SymPy, and a wheel of this copy of chainrule.
+
+Pyodide and KaTeX come from npm, as for the tests; SymPy is the one that is installed here. Nothing is loaded from
+another site, neither while the page is open nor, once npm has run, while it is built.
+"""
+
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import zipfile
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from hatchling.builders.wheel import WheelBuilder
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "tests" / "web"
+PYODIDE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+NOTEBOOKS = ("01", "02")  # whose exercises the page asks
+STUDENT = "ada"
+FIRST = {"text": "f = x*y*z; x = r; y = r*s; z = s", "inputs": "r=2 s=3", "wrt": "s"}  # as the page begins
+
+
+def modules() -> Path:
+    """The folder of npm's packages. Raises ExtensionError if they cannot be installed."""
+    folder = WEB / "node_modules"
+    if not (folder / "pyodide").is_dir() or not (folder / "katex").is_dir():
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(WEB)]
+        npm = shutil.which("npm")
+        if not npm or subprocess.run([npm, *command[1:]], capture_output=True).returncode:
+            raise ExtensionError("the Try-it page needs Pyodide and KaTeX: npm install --prefix tests/web")
+    return folder
+
+
+def packages(folder: Path) -> list[Path]:
+    """SymPy and mpmath without their tests, and chainrule's wheel, as archives in this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("chainrule-*.whl"):
+        old.unlink()
+    for name in ("sympy", "mpmath"):
+        spec = find_spec(name)
+        assert spec and spec.origin
+        source, archive = Path(spec.origin).parent, folder / f"{name}.zip"
+        if not archive.exists() or archive.stat().st_mtime < Path(spec.origin).stat().st_mtime:
+            with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as files:
+                for file in sorted(source.rglob("*.py")):
+                    if not {"tests", "benchmarks"} & set(file.relative_to(source).parts):
+                        files.write(file, file.relative_to(source.parent))
+    wheel = next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"]))
+    return [folder / "sympy.zip", folder / "mpmath.zip", Path(wheel)]
+
+
+def exercises() -> list[dict[str, Any]]:
+    """Name, title, text and hints of the exercises, and from their notebook the cell to begin with."""
+    from nn.lecture.exercises import EXERCISES, Course
+
+    notebook = json.loads((ROOT / "notebooks/exercises/exercises.ipynb").read_text("utf-8"))
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    found = []
+    for stub, check in pairwise(code):
+        graded = re.match(r'course\.grade\("(\w+)", (\w+),', check)
+        if graded and EXERCISES[graded[1]].notebook.startswith(NOTEBOOKS):
+            exercise, course = EXERCISES[graded[1]], Course(STUDENT)
+            found.append({
+                "name": exercise.name, "title": exercise.title, "answer": graded[2],
+                "stub": re.sub(r"\n *# YOUR CODE HERE", "", stub).replace("\n\n\n", "\n\n"),
+                "text": course.ask(exercise.name), "hints": [course.hint(exercise.name) for _ in exercise.hints],
+            })  # fmt: skip
+    return found
+
+
+def first_answer(folder: Path) -> list[dict[str, Any]]:
+    """What Python will answer to what the page begins with."""
+    items: list[dict[str, Any]] = []
+    tryit = runpy.run_path(str(folder / "tryit.py"))
+    tryit["serve"](json.dumps({"task": "expression", **FIRST}), lambda item: items.append(json.loads(item)))
+    return items
+
+
+def fill(folder: Path) -> None:
+    """Put everything into the page's folder of the site."""
+    npm, pyodide = modules(), folder / "pyodide"
+    pyodide.mkdir(parents=True, exist_ok=True)
+    files = [shutil.copy2(npm / "pyodide" / name, pyodide) for name in PYODIDE]
+    shutil.copy2(npm / "katex/dist/katex.min.js", folder)
+    archives = packages(folder / "packages")
+    made = {
+        "archives": [path.relative_to(folder).as_posix() for path in archives],
+        "bytes": sum(Path(path).stat().st_size for path in (*files, *archives)),
+        "student": STUDENT, "exercises": exercises(), "first": first_answer(folder),
+    }  # fmt: skip
+    (folder / "made.js").write_text(f"window.TRY = {json.dumps(made)};\n", encoding="utf-8")
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        fill(app.outdir / "_static" / "try")
+
+
+def add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    if page == "try":
+        app.add_css_file("try/try.css")
+        app.add_js_file("try/try.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("html-page-context", add_files)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
