@@ -9,6 +9,7 @@ import sys
 import pytest
 import sympy
 from conftest import ROOT, python
+from test_documentation import missing_names, missing_paths
 
 from autograd.explanation.algebra import number
 from autograd.number_systems import floats
@@ -412,7 +413,7 @@ def test_a_picture_of_the_gallery_is_what_its_code_draws(example, tmp_path):
 def test_the_gallery_shows_on_the_site_what_its_code_makes(site):
     html, folder = site[0]["gallery"], site[1] / "gallery"
     assert sorted(path.name for path in folder.iterdir()) == ["group.html", "square.html", "walked.html"]
-    assert html.count('<div class="live">') == 3 and "gallery/square.svg" not in html
+    assert html.count('<div class="live" role="group" tabindex="0"') == 3 and "gallery/square.svg" not in html
     frames = re.findall(r"<iframe ([^>]*)>", html)
     assert len(frames) == 2 and all(
         'sandbox="allow-scripts allow-downloads allow-forms"' in frame for frame in frames
@@ -449,3 +450,9 @@ def test_the_dark_and_the_light_switch_reach_the_frames():
     css = (DOCS / "_static" / "drawn.css").read_text(encoding="utf-8")
     for scheme in ("light", "dark"):
         assert re.search(rf'body\[data-theme="{scheme}"\] \.live [^}}]*color-scheme: {scheme}', css)
+
+
+@pytest.mark.parametrize("page", ["gallery", "how_it_works", "lab", "primitives"])
+def test_the_texts_name_only_what_exists(page):
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    assert not missing_paths(text, DOCS) and not missing_names(text)

@@ -41,7 +41,7 @@ def shown(example: Example, folder: Path) -> str:
     groups = [box for box in thing.figure.boxes if box.kind == "group"] if hasattr(thing, "figure") else []
     html = framed(page, example.words) if groups else thing._repr_html_()
     link = f'<p><a href="gallery/{page.name}">Open as a page</a></p>' if page.exists() else ""
-    return f'<div class="live">{html}</div>{link}'
+    return f'<div class="live" role="group" tabindex="0" aria-label="{escape(example.words)}">{html}</div>{link}'
 
 
 def framed(page: Path, title: str) -> str:
