@@ -11,8 +11,8 @@ from autograd.notation import lowered, number_text
 from autograd.number_systems import floats
 from autograd.table import CONSTANT, Primitive
 
-WIDTH, HEIGHT = 240.0, 164.0
-LEFT, RIGHT, TOP, BOTTOM = 30.0, 14.0, 18.0, 20.0  # margins of the plot
+WIDTH, HEIGHT = 240.0, 170.0
+LEFT, RIGHT, TOP, BOTTOM = 30.0, 14.0, 24.0, 20.0  # margins of the plot
 SAMPLES = 256
 REACH, HIGHEST, SHARE = (4.0, 2.0, 1.0), 6.0, 0.8  # the widest range in which this share of the numbers is not higher
 JUMP = 0.05  # a difference between neighbours that is left after halving their distance until it vanishes

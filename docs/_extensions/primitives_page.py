@@ -48,15 +48,17 @@ def card(entry: Primitive, docname: str) -> nodes.section:
         refdoc=docname, refwarn=False, refexplicit=True, primitive=True,
     )  # fmt: skip
     parts = enumerate(summary(entry).split("``"))
-    told = [nodes.literal(text=part) if i % 2 else nodes.Text(part) for i, part in parts]
-    section += [title, nodes.paragraph("", "", *told, nodes.Text(" "), link)]
+    about = [nodes.literal(text=part) if i % 2 else nodes.Text(part) for i, part in parts]
+    section += [title, nodes.paragraph("", "", *about, nodes.Text(" "), link)]
     stated = nodes.container(classes=["stated"])
     if lines := latex_lines(entry):
         latex = "\n".join([r"\begin{aligned}", " \\\\[.35em]\n".join(lines), r"\end{aligned}"])
         stated += nodes.math_block(latex, latex, nowrap=False, number=None, label=None)
     fields = nodes.field_list()
     for name, words in facts(entry).items():
-        body = nodes.field_body("", nodes.paragraph(text=words))
+        call, equals, rest = words.partition(" = ") if name == "Example" else ("", "", words)
+        told = [nodes.literal(text=call)] if call else []
+        body = nodes.field_body("", nodes.paragraph("", "", *told, nodes.Text(equals + rest)))
         fields += nodes.field("", nodes.field_name(text=name), body)
     stated += fields
     section += nodes.container("", stated, nodes.raw("", figures(entry), format="html"), classes=["card"])
