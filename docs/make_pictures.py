@@ -1,8 +1,10 @@
 """Makes the pictures of the gallery: ``python docs/make_pictures.py`` runs the code in gallery.md and saves them."""
 
 import ast
+import doctest
 import re
 import sys
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -62,8 +64,21 @@ def photograph(page: Any, path: Path) -> None:
     Image.open(path).quantize(128).save(path, optimize=True)
 
 
+def first_run(path: Path) -> None:
+    """Save the plot that the first five minutes end with, by running their examples. Needs Pillow."""
+    from matplotlib import use
+    from PIL import Image
+
+    use("Agg")
+    with TemporaryDirectory() as folder, chdir(folder):
+        doctest.testfile(str(HERE / "first_five_minutes.md"), module_relative=False)
+        Image.open(path.name).convert("RGB").quantize(128).save(path, optimize=True)
+
+
 def main(names: list[str]) -> None:
     """Make all pictures, or those named."""
+    if not names or "first_run.png" in names:
+        first_run(HERE / "gallery" / "first_run.png")
     for example in examples():
         if not names or example.file in names:
             save(example.run(), HERE / "gallery" / example.file)
