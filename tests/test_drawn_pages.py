@@ -13,7 +13,7 @@ from test_documentation import missing_names, missing_paths
 
 from autograd.explanation.algebra import number
 from autograd.number_systems import floats
-from autograd.table import CONSTANT, POSITIVE, REAL, TABLE, primitive
+from autograd.table import CONSTANT, REAL, TABLE, Domain, primitive
 
 DOCS = ROOT / "docs"
 sys.path[:0] = [str(DOCS), str(DOCS / "_extensions")]
@@ -221,7 +221,7 @@ def test_every_entry_has_its_group_and_no_group_names_another():
 def planted():
     """Three operations of a user's own: of one operand, of any number, and one that runs on floats alone."""
 
-    @primitive("cbrt", POSITIVE)
+    @primitive("cbrt", Domain(">", 0.0))
     def cbrt_planted(n, x):
         """The cube root of x."""
         y = n.power(x, 1.0 / 3.0)
