@@ -52,7 +52,9 @@ def card(entry: Primitive, docname: str) -> nodes.section:
     section += [title, nodes.paragraph("", "", *about, nodes.Text(" "), link)]
     stated = nodes.container(classes=["stated"])
     if lines := latex_lines(entry):
-        latex = "\n".join([r"\begin{aligned}", " \\\\[.35em]\n".join(lines), r"\end{aligned}"])
+        first, *slopes = lines
+        aligned = rf"{first} \\[.3em] " + r" \\[.75em] ".join(slopes)  # a row of fractions is deeper
+        latex = rf"\begin{{aligned}} {aligned} \end{{aligned}}"
         stated += nodes.math_block(latex, latex, nowrap=False, number=None, label=None)
     fields = nodes.field_list()
     for name, words in facts(entry).items():
