@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from docutils import nodes
 from hatchling.builders.wheel import WheelBuilder
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -32,9 +31,9 @@ def modules() -> Path:
     """The folder of npm's packages. Raises ExtensionError if they cannot be installed."""
     folder = WEB / "node_modules"
     if not (folder / "pyodide").is_dir() or not (folder / "katex").is_dir():
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(WEB)]
-        npm = shutil.which("npm")
-        if not npm or subprocess.run([npm, *command[1:]], capture_output=True).returncode:
+        npm = shutil.which("npm")  # npm.cmd on Windows
+        install = [npm or "npm", "install", "--no-audit", "--no-fund", "--prefix", str(WEB)]
+        if not npm or subprocess.run(install, capture_output=True).returncode:
             raise ExtensionError("the Try-it page needs Pyodide and KaTeX: npm install --prefix tests/web")
     return folder
 
@@ -104,7 +103,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         fill(app.outdir / "_static" / "try")
 
 
-def add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+def add_files(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     if page == "try":
         app.add_css_file("try/try.css")
         app.add_js_file("try/try.js", loading_method="defer")

@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from importlib.abc import MetaPathFinder
 from time import monotonic
 from types import ModuleType
@@ -148,12 +148,12 @@ def _expression(page: Page, text: str, inputs: str, wrt: list[str]) -> None:
                 f"{name} is not a name in the expression{meant(name, nodes)}: choose from {some([*nodes])}"
             )
         explanation = explain(f, wrt=nodes[name])
-        try:
-            shown, call = explanation.with_picture(), ".with_picture()"
-        except ValueError:  # the graph is too large for a picture
-            shown, call = explanation, ""
-        page.show("caption", text=f"explain({definitions.name}, wrt={name}){call}")
-        page.show("html", text=shown._repr_html_(), title=f"The derivative of {definitions.name} by {name}")
+        call, html = f"explain({definitions.name}, wrt={name})", explanation._repr_html_()
+        with suppress(ValueError):  # the graph may be too large for a picture
+            html = explanation.with_picture()._repr_html_()
+            call += ".with_picture()"
+        page.show("caption", text=call)
+        page.show("html", text=html, title=f"The derivative of {definitions.name} with respect to {name}")
     if not wrt and len(leaves) > MOST_EXPLAINED:
         page.show("note", text=f"These are the first {MOST_EXPLAINED} of {len(leaves)} inputs.")
     if definitions.unused:
