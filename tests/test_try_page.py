@@ -393,9 +393,11 @@ def test_python_runs_in_the_page_without_a_network(visit):
     assert "#f=g+%3D+x*y*z" in page.url
 
     # the examples
-    for name, text in {
-        "a neuron": "explain(a, wrt=w)", "relu at its kink": "explain(f, wrt=x)", "log of 0": "log at p = 0.0: needs p > 0",
-    }.items():  # fmt: skip
+    examples = {
+        "softmax and cross-entropy": "explain(L, wrt=z_1)", "a neuron": "explain(a, wrt=w)",
+        "relu at its kink": "explain(f, wrt=x)", "log of 0": "log at p = 0.0: needs p > 0",
+    }  # fmt: skip
+    for name, text in examples.items():
         page.get_by_role("link", name=name, exact=True).click()
         said = finished(page, "[data-task=expression]")
         assert text in said and "Traceback" not in said
@@ -419,7 +421,7 @@ def test_python_runs_in_the_page_without_a_network(visit):
         "from nn import Training, plots, lab\nlab()",
     ):
         said = cell(page, code).splitlines()[0]
-        assert said.startswith("NumPy is not available on this page. To use what needs it")
+        assert said.startswith("NumPy is not available on this page.")
 
     # an engine with a bug, and without
     said = cell(page, page.input_value("#engine textarea"), "#engine")

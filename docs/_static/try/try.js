@@ -261,9 +261,17 @@
     };
   }
 
+  const EXAMPLES = [
+    ["f = xyz", "f = x*y*z; x = r; y = r*s; z = s", "r=2 s=3", "s"],
+    ["a neuron", "a = sigmoid(z); z = w*x + b", "w=0.5 x=2 b=-2", "w"],
+    ["softmax and cross-entropy", "L = -log(p); p = exp(z_1)/(exp(z_1) + exp(z_2) + exp(z_3))", "z_1=1 z_2=2 z_3=0", "z_1"],
+    ["relu at its kink", "f = relu(x)", "x=0", "x"],
+    ["log of 0", "f = log(p)", "p=0", "p"],
+  ];
   const expression = one(".try-panel[data-task=expression]");
   const fields = ["f", "at", "wrt"].map((name) => one(`[name=${name}]`, expression));
-  const typed = () => new URLSearchParams(fields.map(({ name, value }) => [name, value.trim()])).toString();
+  const address = (values) => new URLSearchParams(fields.map(({ name }, i) => [name, values[i].trim()])).toString();
+  const typed = () => address(fields.map((field) => field.value));
   const first = typed();
 
   const explain = () => {
@@ -282,14 +290,16 @@
     history.replaceState(null, "", `#${typed()}`);
     explain();
   };
-  all("a", one(".try-examples", expression)).forEach((link) => {
-    link.addEventListener("click", (event) => {
+  for (const [name, ...values] of EXAMPLES) {
+    const link = element("a", { textContent: name, href: `#${address(values)}` });
+    link.onclick = (event) => {
       event.preventDefault(); // also where the address is the link's already
       history.pushState(null, "", link.hash);
       readAddress();
       explain();
-    });
-  });
+    };
+    one(".try-examples", expression).append(" ", link);
+  }
   addEventListener("popstate", readAddress);
   readAddress();
   if (typed() === first) made.first.forEach((item) => show(one(".try-output", expression), item));

@@ -25,8 +25,8 @@ WAIT = 0.05  # seconds for which printed text is collected
 REPRESENTATIONS = (("_repr_html_", "html"), ("_repr_markdown_", "markdown"), ("_repr_svg_", "html"),
                    ("_repr_latex_", "markdown"))  # fmt: skip
 NO_NUMPY = (
-    "NumPy is not available on this page. "
-    "To use what needs it, such as arrays, Training, record and plots, install chainrule on your computer."
+    'NumPy is not available on this page. Training works without it if engine="eager"; '
+    "for arrays, record and plots, install chainrule on your computer."
 )
 IMPORTED = "from math import exp\nfrom autograd import Value, maximum, named\n"  # as in the exercises' notebook
 
