@@ -129,7 +129,7 @@ def normal_cdf(z: Array) -> Array:
     return np.array([0.5 * erfc(-x / sqrt(2.0)) for x in z.flat]).reshape(z.shape)
 
 
-class Activation(NamedTuple):
+class ActivationFunction(NamedTuple):
     """g and its derivative g′, both elementwise."""
 
     of: Callable[[Array], Array]
@@ -137,20 +137,22 @@ class Activation(NamedTuple):
 
 
 ACTIVATIONS = {
-    "elu": Activation(
+    "elu": ActivationFunction(
         lambda z: np.where(z > 0.0, z, np.expm1(np.minimum(z, 0.0))), lambda z: np.exp(np.minimum(z, 0.0))
     ),
-    "gelu": Activation(
+    "gelu": ActivationFunction(
         lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * np.exp(-z * z / 2.0) / sqrt(2.0 * pi)
     ),
-    "leaky_relu": Activation(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
-    "linear": Activation(lambda z: z, np.ones_like),
-    "log_sigmoid": Activation(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
-    "relu": Activation(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
-    "sigmoid": Activation(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
-    "silu": Activation(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
-    "softplus": Activation(lambda z: np.logaddexp(0.0, z), sigmoid),
-    "tanh": Activation(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+    "leaky_relu": ActivationFunction(
+        lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)
+    ),
+    "linear": ActivationFunction(lambda z: z, np.ones_like),
+    "log_sigmoid": ActivationFunction(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
+    "relu": ActivationFunction(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
+    "sigmoid": ActivationFunction(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
+    "silu": ActivationFunction(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
+    "softplus": ActivationFunction(lambda z: np.logaddexp(0.0, z), sigmoid),
+    "tanh": ActivationFunction(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
 }
 
 
