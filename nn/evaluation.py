@@ -216,7 +216,7 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     logits, or numbers if the targets are not labels.
     """
     if not isinstance(data, Dataset):
-        raise TypeError(f"data of type {type(data).__name__}: it must be a nn.Dataset")
+        raise TypeError(f"data of type {type(data).__name__}: it must be an nn.Dataset")
     data.agree(model.task.classes if model.task else ())
     if loss is None and model.task is not None:
         known: Task = replace(model.task, units=data.units)

@@ -55,7 +55,7 @@ class Module(SuggestsNames, ABC):
     training = True
     frozen = False
     kept = False  # whether it stays in evaluation mode while the rest of the model is trained
-    task: Any = None  # how the outputs are interpreted, a nn.evaluation.Task set by Training
+    task: Any = None  # how the outputs are interpreted, an nn.evaluation.Task set by Training
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

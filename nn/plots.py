@@ -165,7 +165,7 @@ def deltas(layers: Diagnosis | Layers, ax: Any = None) -> Any:
     """Plot ‖δ‖ of each layer by epoch on a log scale, from a Diagnosis or its ``records``."""
     records = layers.records if isinstance(layers, Diagnosis) else layers
     if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
-        raise ValueError("deltas needs a nn.diagnostics.Diagnosis: call its measure() after each epoch")
+        raise ValueError("deltas needs an nn.diagnostics.Diagnosis: call its measure() after each epoch")
     return _by_layer(ax, records, "‖δ‖ of an example", "Does δ reach every layer?", "δ", lambda layer: layer.delta)
 
 
@@ -454,7 +454,7 @@ def _axes(ax: Any, width: float = 6.4, height: float = 4.8) -> Any:
 def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Dataset]]]:
     """Return the task, which must be of this kind, and the parts of the data with their roles."""
     if not isinstance(data, (Dataset, Split)):
-        raise TypeError(f"a plot needs a nn.Dataset or a nn.data.Split, not {type(data).__name__}")
+        raise TypeError(f"a plot needs an nn.Dataset or an nn.data.Split, not {type(data).__name__}")
     parts = [("training", data.training), ("test", data.test)] if isinstance(data, Split) else [("", data)]
     return task_for(kind, model, parts[0][1]), parts
 

@@ -17,7 +17,7 @@ N = TypeVar("N", int, float)
 
 # another library's name: our names, of which the first that the class or function has is suggested
 NAMES = {
-    "act": "activation", "BatchNorm1d": "BatchNorm", "BCELoss": "binary_cross_entropy",
+    "act": "activation", "BatchNorm1d": "BatchNorm",
     "BCEWithLogitsLoss": "binary_cross_entropy", "bias": "b", "children": "submodules",
     "clip_grad_norm_": "clip_norm", "criterion": "loss", "CrossEntropyLoss": "cross_entropy", "data": "training",
     "Dense": "Linear", "dropout_rate": "dropout", "eps": "epsilon", "get_weights": "state_dict",
@@ -34,7 +34,12 @@ NAMES = {
 }  # fmt: skip
 TRAIN = "iterate over nn.Training(model, loss, optimizer, data)"
 REMEDIES = {
-    "beta1": "pass both as betas", "bias": "pass it to Linear: Linear(2, 1, bias=False)", "compile": TRAIN,
+    "BCELoss": "use binary_cross_entropy, which expects logits, and no final sigmoid",
+    **dict.fromkeys(("Conv2d", "LayerNorm"), "subclass nn.Module, as in CONTRIBUTING.md"),
+    "DataLoader": "nn.Training takes an nn.Dataset and a batch_size", "lr": "pass it to the optimiser",
+    **dict.fromkeys(("Softmax", "functional"), "use autograd.softmax; cross_entropy expects logits"),
+    **dict.fromkeys(("StepLR", "lr_scheduler"), "pass a schedule such as nn.optim.step as the learning rate"),
+    "register_forward_hook": "model.trace(x) returns all z and a", "beta1": "pass both as betas", "bias": "pass it to Linear: Linear(2, 1, bias=False)", "compile": TRAIN,
     **dict.fromkeys(("cuda", "device", "to"), "all numbers are Python floats on the CPU"), "fit": TRAIN,
     "from_logits": "it always expects logits", "label_smoothing": "pass a probability for each unit as the target",
     **dict.fromkeys(("ModuleDict", "ModuleList", "ParameterList"), "assign a plain list or dict to an attribute"),

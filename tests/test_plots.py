@@ -329,13 +329,13 @@ def test_what_cannot_be_drawn_is_named_with_its_remedy(ax):
     trained(own, lambda output, y: abs(output - y), sine())
     with pytest.raises(ValueError, match=r"does not declare its outputs: add @nn.outputs_are"):
         plots.fit(own, sine(), ax)
-    with pytest.raises(TypeError, match=r"a plot needs a nn.Dataset or a nn.data.Split, not list"):
+    with pytest.raises(TypeError, match=r"a plot needs an nn.Dataset or an nn.data.Split, not list"):
         plots.boundary(model, three.X, ax)
     for none in ([], Training(regression, mean_squared_error, SGD(regression.parameters(), 0.1), sine())):
         with pytest.raises(ValueError, match="there are no records to plot: train first"):
             plots.loss(none, ax)
     for none in ([], Diagnosis(training), training, training.records):
-        with pytest.raises(ValueError, match=r"deltas needs a nn.diagnostics.Diagnosis: call its measure\(\)"):
+        with pytest.raises(ValueError, match=r"deltas needs an nn.diagnostics.Diagnosis: call its measure\(\)"):
             plots.deltas(none, ax)
     assert not ax.lines and not ax.collections and not ax.images and len(training.records) == 3
 
