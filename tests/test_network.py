@@ -597,7 +597,7 @@ def test_which_classes_give_an_example_more_is_random():
         (40, (0.5, 0.5), "pass three"),
         (40, (float("nan"), 0.5, 0.5), "with the sum 1"),
         (40, (1.5, -0.25, -0.25), "numbers ≥ 0"),
-        (3, (0.6, 0.2, 0.2), "none for test"),
+        (3, (0.6, 0.2, 0.2), "too few for test"),
     ],
 )
 def test_split_refuses_fractions_and_data_that_leave_a_part_empty(n, fractions, words):
