@@ -58,7 +58,7 @@ class Moment(NamedTuple):
     phase: Literal["forward", "seed", "backward"]
     node: int  # the node that is computed or gives, by its index in topological order
     receiver: int  # the node that is computed or receives
-    level: int  # the earliest step, if all that can happen at once does
+    level: int  # how many rounds come before, if independent moments share a round
     edge: str = ""  # the edge of a contribution: 6:0 for the first operand of node 6
     given: Contribution | None = None
 

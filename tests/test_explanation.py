@@ -295,15 +295,15 @@ def test_beside_a_kink_and_where_it_makes_no_corner_the_derivative_is_ticked(fun
         (
             lambda x: 1e20 * tanh(x),
             20.0,
-            "✓ backward 0   ✓ finite difference 0   – SymPy not checked: rounding decides",
+            "✓ backward 0   ✓ finite difference 0   – SymPy not checked: rounding dominates",
         ),
         (lambda x: (x + 1e16) - 1e16, 1.0, "✓ SymPy 1   – finite difference not checked: cannot be resolved"),
         # the sum of these floats is 2.8e-17, and 5.6e-17 after rounding
-        (lambda x: (x + 0.1 + 0.2 - 0.3) ** 2, 0.0, "– SymPy, finite difference not checked: rounding decides"),
+        (lambda x: (x + 0.1 + 0.2 - 0.3) ** 2, 0.0, "– SymPy, finite difference not checked: rounding dominates"),
         (lambda x: x**3, 0.0, "✓ backward 0   ✓ SymPy 0   ✓ finite difference"),
         (lambda x: (x - 1.0) ** 3, 1.0, "✓ backward 0   ✓ SymPy 0   ✓ finite difference"),
         (functions.sqrt, 0.0, "– backward, SymPy, finite difference not checked: the derivative is not finite"),
-        (lambda x: functions.exp(-x) * 1e300, 800.0, "– SymPy not checked: rounding decides"),  # it is −3.7e-48
+        (lambda x: functions.exp(-x) * 1e300, 800.0, "– SymPy not checked: rounding dominates"),  # it is −3.7e-48
         (lambda x: functions.sqrt(relu(x)), -1.0, "✓ backward 0   ✓ SymPy 0   ✓ finite difference 0"),
         (lambda x: functions.sqrt(functions.where(x > 1, x, 0.0)), 0.5, "✓ backward 0"),
         (lambda x: functions.sqrt(functions.clamp(x, 0.0, 1.0)), -2.0, "✓ backward 0   ✓ SymPy 0"),

@@ -97,7 +97,7 @@ class Restriction:
         """Return the outcome, or none if the table's rules without rounding give a different derivative too."""
         if agrees or self.why_not or close(self.derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
             return Check(name, found, agrees)
-        return Check(name, remark="rounding decides")
+        return Check(name, remark="rounding dominates")
 
 
 def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
