@@ -11,6 +11,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 SHARED = ["--numprocesses", "auto", "--dist", "worksteal"]  # on all cores; -n0 runs in one process
 EXTRAS = {"demo": "datasets,plot", "docs": "docs", "notebooks": "notebooks", "test": "test"}
+PACKAGES = ROOT / "tests" / "web"  # what npm installs there is needed by the site too
 SITE = ROOT / "docs" / "_build" / "html"
 
 
@@ -46,17 +47,20 @@ def main():
 
 def build_site():
     """Build the documentation with Sphinx; a warning is an error."""
-    packages = ROOT / "tests" / "web"
-    if not (packages / "node_modules" / "katex").is_dir():
+    if not has_packages():
         npm = shutil.which("npm")
         if not npm:
             stop("formulas and Python in the browser come from npm: install nodejs and npm, then run this again")
         print("installing KaTeX and Pyodide from npm", flush=True)
-        if subprocess.call([npm, "install", "--prefix", packages, "--silent", "--no-audit", "--no-fund"], cwd=ROOT):
+        if subprocess.call([npm, "install", "--prefix", PACKAGES, "--silent", "--no-audit", "--no-fund"], cwd=ROOT):
             stop("npm could not install them; its message is above")
     print("building the site: a minute at first, then only what changed", flush=True)
     if subprocess.call([PYTHON, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", SITE], cwd=ROOT):
         stop("the site has warnings, which are errors here; they are above")
+
+
+def has_packages():
+    return all((PACKAGES / "node_modules" / name).is_dir() for name in ("katex", "pyodide"))
 
 
 def serve(folder, port=8000):

@@ -1,11 +1,15 @@
-"""What several test files share: other Pythons, refused commands, runs without pictures, and pages in Chromium."""
+"""What several test files share: other Pythons, refused commands, runs without pictures, the site, and Chromium."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Container, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +20,7 @@ collect_ignore = ["mutation.py", "engines"]
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "tests" / "web"
 REFERENCES = json.loads((ROOT / "tests/references/references.json").read_text(encoding="utf-8"))  # PyTorch's numbers
+ALL = ("minor", "moderate", "serious", "critical")  # what axe calls the impact of what it finds
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -70,6 +75,68 @@ def blank_pictures() -> Iterator[None]:
         for name in ("picture", "layers_picture"):
             patch.setattr(runs, name, lambda path, *arguments: write_whole(path, b""))
         yield
+
+
+# ---- the documentation site --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site: docs/_build/html if that is up to date, else one that all workers share."""
+    if not (WEB / "node_modules" / "katex").is_dir():
+        pytest.skip("the site needs KaTeX: npm install --prefix tests/web")
+    built = ROOT / "docs" / "_build" / "html"
+    if (built / ".built").exists() and (built / ".built").stat().st_mtime > newest_source():
+        return built
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    target, told = shared / "site", shared / "site.txt"
+    try:
+        (shared / "site.lock").mkdir()
+    except FileExistsError:  # another worker builds it
+        for _ in range(600):
+            if told.exists():
+                break
+            time.sleep(1)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", target],
+            capture_output=True, encoding="utf-8", cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        )  # fmt: skip
+        (shared / "site.part").write_text(done.stdout + done.stderr, encoding="utf-8")
+        (shared / "site.part").rename(told)
+    assert told.read_text(encoding="utf-8") == "", told.read_text(encoding="utf-8")[-3000:]
+    return target
+
+
+def newest_source() -> float:
+    """When a file that the site is made of changed last."""
+    made = {"_build", "notebooks", "__pycache__"}
+    return max(
+        path.stat().st_mtime
+        for folder in ("autograd", "docs", "nn", "notebooks")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and not made & set(path.relative_to(ROOT / folder).parts)
+    )
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The address of the site on this machine, without a slash at the end."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+# ---- Chromium ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +197,10 @@ def visit(window: Window) -> Iterator[Callable[..., Any]]:
     assert not found
 
 
-def serious(page: Any, rules: list[str] | None = None) -> list[tuple[str, list[str]]]:
-    """What axe calls serious or critical on the page as it is now, by all its rules or by these."""
+def violations(
+    page: Any, rules: list[str] | None = None, impacts: Container[str] = ALL
+) -> list[tuple[str, list[str]]]:
+    """What axe finds on the page as it is now, by all its rules or by these."""
     if not AXE.exists():
         pytest.skip("there is no axe-core in tests/web: npm install --prefix tests/web")
     if not page.evaluate("'axe' in window"):
@@ -141,4 +210,9 @@ def serious(page: Any, rules: list[str] | None = None) -> list[tuple[str, list[s
           resultTypes: ["violations"], ...(rules && { runOnly: rules }) })).violations""",
         rules,
     )
-    return [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")]
+    return [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found if v["impact"] in impacts]
+
+
+def serious(page: Any, rules: list[str] | None = None) -> list[tuple[str, list[str]]]:
+    """What axe calls serious or critical."""
+    return violations(page, rules, ("serious", "critical"))

@@ -1,11 +1,16 @@
 """run.py: what it says when it cannot work, what it starts, and that it installs once."""
 
 import ast
+import http.server
 import importlib.util
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 import tomllib
+import urllib.request
 import venv
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,9 +83,8 @@ def one_line(capsys):
 def test_a_command_that_is_missing_or_unknown_is_one_line_and_status_2(tmp_path, arguments):
     done = subprocess.run([sys.executable, RUN, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "run.py: usage: python3 run.py demo | notebooks [jupyter lab options] | test [pytest options]\n"
-    )
+    commands = "demo | docs [--serve] | notebooks [jupyter lab options] | test [pytest options]"
+    assert done.stderr == f"run.py: usage: python3 run.py {commands}\n"
 
 
 def test_too_old_a_python_is_one_line_and_status_2(tmp_path):
@@ -182,6 +186,66 @@ def test_notebooks_opens_jupyterlab_on_them_and_passes_options_on(machine):
     pip, start = machine.commands
     assert pip[-1] == f"{ROOT}[notebooks]"
     assert start == [str(machine.run.PYTHON), "-m", "jupyterlab", "notebooks", "--no-browser"]
+
+
+def test_docs_builds_the_site_with_warnings_as_errors_and_says_where_it_is(machine, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(machine.run, "has_packages", lambda: False)
+    assert machine.main("docs") == 0
+    pip, npm, sphinx = machine.commands
+    assert pip[-1] == f"{ROOT}[docs]"
+    assert npm[:4] == ["/usr/bin/npm", "install", "--prefix", str(ROOT / "tests" / "web")]
+    site = str(ROOT / "docs" / "_build" / "html")
+    assert sphinx == [
+        str(machine.run.PYTHON), "-m", "sphinx", "-W", "--keep-going", "-q", str(ROOT / "docs"), site,
+    ]  # fmt: skip
+    *_, begins, ends = capsys.readouterr().out.splitlines()
+    assert begins.startswith("building the site") and ends.startswith(f"the site is in {site}")
+    monkeypatch.setattr(machine.run, "has_packages", lambda: True)
+    assert machine.main("docs") == 0
+    assert machine.commands == [sphinx]
+
+
+def test_what_keeps_the_site_from_being_built_is_one_line_and_status_2(machine, capsys, monkeypatch):
+    assert machine.main("docs", "--port") == 2
+    assert one_line(capsys).endswith("docs takes --serve and nothing else: --port")
+    monkeypatch.setattr(machine.run, "has_packages", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert machine.main("docs") == 2
+    assert "install nodejs and npm" in one_line(capsys)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    machine.status = 1
+    assert machine.main("docs") == 2
+    assert "npm could not install" in one_line(capsys)
+    monkeypatch.setattr(machine.run, "has_packages", lambda: True)
+    assert machine.main("docs") == 2
+    assert "the site has warnings" in one_line(capsys)
+
+
+def test_docs_serve_gives_the_files_to_this_machine_alone_on_a_free_port(machine, capsys, tmp_path, monkeypatch):
+    (tmp_path / "index.html").write_text("the site")
+    monkeypatch.setattr(machine.run, "SITE", tmp_path)
+    monkeypatch.setattr(machine.run, "has_packages", lambda: True)
+    served = []
+
+    def ask(server):
+        served.append(server.server_address)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/") as answer:
+            served.append(answer.read())
+
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", ask)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        machine.run.serve(tmp_path, port)
+    (host, other), text = served
+    assert host == "127.0.0.1" and other != port and text == b"the site"
+    said = capsys.readouterr()
+    assert said.out == f"the site is at http://127.0.0.1:{other}/ until Ctrl-C\n" and said.err == ""
+    machine.main("docs", "--serve")
+    assert served[-1] == b"the site"
 
 
 def test_another_pyproject_or_other_extras_install_anew_in_the_same_environment(machine, tmp_path, monkeypatch):

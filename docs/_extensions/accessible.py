@@ -1,4 +1,4 @@
-"""Mends in each page what keyboards and screen readers trip over in Furo, MyST-NB and viewcode."""
+"""Mends in each page what keyboards and screen readers trip over in Furo and MyST-NB."""
 
 import re
 from typing import Any
@@ -22,8 +22,6 @@ MENDED = (
     # the empty corner of a table is no header, nor is a formula, which has no plain text
     (r"<th[^>]*>(?:<p></p>|\s)*</th>", "<td></td>"),
     (r"<th[^>]*>(<p><span class=\"katex\">(?:(?!</th>).)*</span></p>)</th>", r'<td class="head">\1</td>'),
-    # a list inside a list belongs to an item
-    (r"</li>\s*<ul>((?:<li>.*?</li>|\s)*)</ul>", r"<ul>\1</ul></li>"),
 )
 
 

@@ -98,7 +98,12 @@ def signature(about: Any, skip_first: bool = False) -> str:
     if inspect.isclass(about):
         found = found.replace(return_annotation=inspect.Signature.empty)
     text = stringify_signature(found, unqualified_typehints=True)
-    return re.sub(r"<(?:function )?([\w.]+)(?: at \w+)?>|~(?:\w+\.)+(?=\w)", lambda match: match[1] or "", text)
+    return re.sub(r"<(?:function (\w+)[^<>]*|[^<>]+)>|~(?:\w+\.)+(?=\w)", shorter, text)
+
+
+def shorter(match: re.Match[str]) -> str:
+    """A function by its name, no module before a type, and … for another object that has no text."""
+    return "" if match[0][0] == "~" else match[1] or "…"
 
 
 # ---- pages -------------------------------------------------------------------------------------------------------
