@@ -429,6 +429,6 @@ def test_what_is_touched_in_a_lab_is_told_its_name_as_text(visit, tmp_path):
         page.evaluate(drawn)
         page.locator("[id$='-touched'] button").nth(k).click()
         page.evaluate(drawn)
-        assert "promise" in line.inner_text()
+        assert "predicts" in line.inner_text()
     assert page.locator("img, b, script:not([type]) ~ script").count() == 0
     assert not page.evaluate("'hacked' in window")
