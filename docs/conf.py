@@ -40,7 +40,7 @@ html_theme = "furo"
 html_title = "chainrule"
 html_static_path, templates_path = ["_static"], ["_templates"]
 html_favicon = "_static/favicon.svg"
-html_css_files, html_js_files = ["site.css"], ["site.js"]
+html_css_files = ["site.css"]
 html_math_renderer = "katex"
 html_copy_source = html_show_sourcelink = html_show_sphinx = False
 pygments_style, pygments_dark_style = "code_style.Light", "code_style.Dark"

@@ -19,6 +19,7 @@ from conftest import ROOT, violations
 
 import autograd
 import nn
+from autograd.colours import DARK, LIGHT
 
 # ---- the API -----------------------------------------------------------------------------------------------------
 
@@ -381,22 +382,25 @@ def test_the_search_finds_object_names_first_without_the_network(chromium, serve
 
 
 @pytest.mark.browser
-def test_pictures_and_pages_in_frames_follow_the_switch(browse):
-    page = browse("notebooks/01-the-chain-rule.html", scheme="light")
-    paper = "getComputedStyle(document.body).getPropertyValue('--color-background-primary').trim()"
-    dark = "matchMedia('(prefers-color-scheme: dark)').matches || getComputedStyle(document.body).backgroundColor"
-    light_paper = page.evaluate(paper)
-    light_frame = page.frames[1].evaluate(dark)
-    for _ in range(3):  # auto, light, dark: until it is dark
-        if page.evaluate("document.body.dataset.theme") == "dark":
-            break
-        page.click(".theme-toggle-content button")
-    assert page.evaluate("document.body.dataset.theme") == "dark"
-    assert page.evaluate("getComputedStyle(document.querySelector('img.drawing')).colorScheme") == "dark"
-    assert page.evaluate(paper) != light_paper
-    page.wait_for_function("document.querySelector('iframe').srcdoc.includes('min-width: 0')")
-    page.frames[1].wait_for_load_state()
-    assert page.frames[1].evaluate(dark) != light_frame
+def test_pictures_and_pages_in_frames_follow_the_switch(chromium, served):
+    is_dark = "matchMedia('(prefers-color-scheme: dark)').matches"
+    # Playwright would otherwise emulate one scheme in all frames
+    with chromium.new_page(color_scheme="null") as page:
+        page.goto(f"{served}/notebooks/01-the-chain-rule.html")
+        frame = page.frames[1]
+        seen = {}
+        for _ in range(3):
+            page.click(".theme-toggle-content button")
+            scheme = page.evaluate("document.body.dataset.theme")
+            page.wait_for_timeout(200)
+            seen[scheme] = (
+                page.evaluate("getComputedStyle(document.querySelector('img.drawing')).colorScheme"),
+                page.evaluate("getComputedStyle(document.body).getPropertyValue('--paper')"),
+                frame.evaluate(is_dark),
+            )
+    assert seen["light"] == ("light", LIGHT["paper"], False)
+    assert seen["dark"] == ("dark", DARK["paper"], True)
+    assert set(seen) == {"light", "dark", "auto"}
 
 
 @pytest.mark.browser

@@ -61,6 +61,10 @@ def content(text: str, link: Link) -> list[nodes.Node]:
     return found
 
 
+def paragraph(lines: list[str], link: Link) -> nodes.paragraph:
+    return nodes.paragraph("", "", *inline(" ".join(line.strip() for line in lines), link))
+
+
 def prose(lines: list[str], link: Link) -> nodes.paragraph:
     """A paragraph; the formula that it begins with is shown on a line of its own."""
     text = " ".join(line.strip() for line in lines)
@@ -91,7 +95,7 @@ def bullets(lines: list[str], link: Link) -> nodes.bullet_list:
             items.append([line[2:]])
         else:
             items[-1].append(line)
-    return nodes.bullet_list("", *(nodes.list_item("", prose(item, link)) for item in items))
+    return nodes.bullet_list("", *(nodes.list_item("", paragraph(item, link)) for item in items))
 
 
 def is_arguments(lines: list[str]) -> bool:
@@ -116,7 +120,7 @@ def arguments(lines: list[str], link: Link) -> nodes.definition_list:
     outer = nodes.definition_list(classes=["arguments"])
     for indent, name, text in entries:
         term = nodes.term("", "", nodes.literal("", name.replace("``", "")))
-        item = nodes.definition_list_item("", term, nodes.definition("", prose(text, link)))
+        item = nodes.definition_list_item("", term, nodes.definition("", paragraph(text, link)))
         if indent and len(outer):
             definition = outer[-1][-1]
             if not isinstance(definition[-1], nodes.definition_list):
