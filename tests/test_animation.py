@@ -154,10 +154,10 @@ def test_a_network_moves_along_its_weights_which_get_their_gradients():
     [
         (lambda x, f: draw(MLP(2, [2], rng=Random(0))), "animate: the graph of one Value"),
         (lambda x, f: draw([f, x]), "the graph of one Value moves"),
-        (lambda x, f: draw(f, wrt=x), "lit already"),
+        (lambda x, f: draw(f, wrt=x), "paths from wrt are highlighted"),
         (lambda x, f: draw(f, fold=True), r"collapse=False\), without fold"),
         (lambda x, f: draw(f, collapse=True), r"collapse=False\), without fold"),
-        (lambda x, f: draw(random_graph(150, 0)[1]), r"at most 60 boxes move, and here are \d+: .*draw\(node\)"),
+        (lambda x, f: draw(random_graph(150, 0)[1]), r"\d+ boxes are more than the limit of 60: .*draw\(node\)"),
     ],
 )
 def test_a_drawing_without_a_place_for_each_step_does_not_move(drawn, complaint):
@@ -190,7 +190,7 @@ def test_a_gif_has_the_frames_of_the_svg_and_says_what_it_needs(tmp_path, monkey
     [ground] = grounds  # of a palette of 64 colours
     assert max(abs(a - b) for a, b in zip(ground, bytes.fromhex(LIGHT["paper"][1:]))) <= 4
     for drawing, name in ((draw(x * x), "still.gif"), (moving, "f.html")):
-        with pytest.raises(ValueError, match=f"{name}: a drawing is saved as .svg,"):
+        with pytest.raises(ValueError, match=f"{name}: a drawing can be saved as .svg,"):
             drawing.save(tmp_path / name)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(ImportError, match=r"GIF needs pillow: pip install 'chainrule\[render\]'"):
@@ -281,6 +281,6 @@ def test_hostile_names_stay_words_when_they_move_and_in_each_step(tmp_path):
 def test_more_steps_than_a_folder_should_hold_are_refused(tmp_path):
     model = MLP(2, [16, 16, 1], rng=Random(0))
     L = named(L=half_squared_error(model([0.5, -1.0]), 1.0))
-    with pytest.raises(ValueError, match=r"frames: \d+ steps, at most 200: walk\(node\)"):
+    with pytest.raises(ValueError, match=r"frames: \d+ steps are more than the limit of 200: use walk\(node\)"):
         walk(L).frames(tmp_path / "steps")
     assert not (tmp_path / "steps").exists()

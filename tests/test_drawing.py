@@ -13,7 +13,7 @@ from slides import net_232, xyz
 from autograd import Value, affine, dot, explain, mean, named, product, sigmoid, sin, sqrt, sum as summed
 from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, raster
-from autograd.drawing.display_graph import display, folded, lit
+from autograd.drawing.display_graph import display, folded, highlighted
 from autograd.drawing.figure import ARROW, INDEXED, text_width
 from autograd.drawing.formats import mermaid_text
 from autograd.drawing.raster import png
@@ -192,7 +192,7 @@ def test_slide_f_equals_xyz_both_paths_from_s_are_lit_with_their_products():
 def test_lit_edges_are_those_on_paths_from_s_and_carry_the_sum_of_their_products(seed):
     leaves, f = random_graph(9, seed)
     s = next(x for x in leaves if x in topological_order(f))
-    shown = lit(display([f], topological_order(f)), s)
+    shown = highlighted(display([f], topological_order(f)), s)
     onward = {}
     for edge in shown.edges:
         onward.setdefault(edge.tail, []).append(edge)
@@ -322,7 +322,7 @@ def test_folding_keeps_the_gradient(seed):
     f.backward()
     for s in leaves:
         if s in topological_order(f) and s is not f:
-            shown = lit(folded(display([f], topological_order(f)), None), s)
+            shown = highlighted(folded(display([f], topological_order(f)), None), s)
             out = sum(edge.share for edge in shown.edges if edge.tail is shown.node_of(s))
             assert out == pytest.approx(s.grad, rel=1e-9, abs=1e-12)
 
@@ -554,9 +554,9 @@ def test_drawing_works_when_nothing_but_the_standard_library_can_be_imported():
     )
     first, *errors = printed(program, PATH="").splitlines()
     assert first == "2 True"
-    remedy = "pip install 'chainrule[render]'; .svg and .html need nothing"
+    remedy = "pip install 'chainrule[render]'; .svg and .html need no extra"
     assert errors == [
-        "DOT is written by the graphviz package: pip install graphviz",
+        "DOT needs the graphviz package: pip install graphviz",
         f"PNG needs resvg-py: {remedy}",
         f"PDF needs typst: {remedy}",
     ]
@@ -689,18 +689,18 @@ def test_pictures_in_pixels_need_a_font(monkeypatch, tmp_path):
     _, _, f = xyz()
     paint = raster.needed("resvg_py", "PNG").svg_to_bytes
     monkeypatch.setattr("resvg_py.svg_to_bytes", lambda **options: paint(skip_system_fonts=True, **options))
-    raster._paints_words.cache_clear()
+    raster._renders_text.cache_clear()
     draw(f).save(tmp_path / "with Matplotlib's.png")
     monkeypatch.setattr(raster, "_fonts", list)
-    raster._paints_words.cache_clear()
+    raster._renders_text.cache_clear()
     with pytest.raises(RuntimeError, match=r"no font.*apt-get install fonts-dejavu, or pip install matplotlib"):
         draw(f).save(tmp_path / "f.png")
-    raster._paints_words.cache_clear()
+    raster._renders_text.cache_clear()
 
 
 def test_an_unknown_ending_is_an_error_that_lists_those_there_are(tmp_path):
     _, _, f = xyz()
-    with pytest.raises(ValueError, match=r"f\.bmp: a drawing is saved as \.svg, \.html, \.md, \.dot, \.png, \.pdf"):
+    with pytest.raises(ValueError, match=r"f\.bmp: a drawing can be saved as \.svg, \.html, \.md, \.dot, \.png, \.pdf"):
         draw(f).save(tmp_path / "f.bmp")
     assert list(tmp_path.iterdir()) == []
 
@@ -826,7 +826,7 @@ def test_what_cannot_be_drawn_is_a_type_error():
     for thing in (3.0, [1.0], [], None):
         with pytest.raises(TypeError, match="draw takes a Value, a model or a trace"):
             draw(thing)
-    with pytest.raises(TypeError, match="options of draw are for the graph of a Value"):
+    with pytest.raises(TypeError, match="options apply only to the graph of a Value"):
         draw(model_diagram(model), fold=True)
     with pytest.raises(ValueError, match="layer 1 has 1 units that read 2"):
         draw(Diagram([[Unit("a"), Unit("b")], [Unit("c")]], [[[Value(1.0)]]]))

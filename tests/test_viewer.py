@@ -144,7 +144,7 @@ def test_a_group_without_room_on_the_page_says_how_it_is_seen(opened, monkeypatc
     page = opened(draw(mini_batch(30)))
     page.locator("[data-box='layer 1']").click()
     page.locator("[data-box='z¹_12']").click()
-    assert page.locator("[role=status]").inner_text() == 'draw(…, open="z¹_12") shows what is inside.'
+    assert page.locator("[role=status]").inner_text() == 'draw(…, open="z¹_12") shows the nodes inside.'
 
 
 def test_a_picture_too_wide_for_a_notebook_stands_in_a_viewer():

@@ -129,7 +129,7 @@ def test_f_equals_xyz_ends_with_36_and_24_and_goes_back(opened):
     for _ in range(2):
         part(page, "back").click()
     assert text(page, "phase") == "Backward, 7 of 8"
-    assert text(page, "sentence") == "s receives 6 · 2 = 12 from y. ∂f/∂s is now 12 + 12 = 24. Nothing more arrives."
+    assert text(page, "sentence") == "s receives 6 · 2 = 12 from y. ∂f/∂s is now 12 + 12 = 24. This was the last contribution."
     formula = re.sub(r"\s", "", text(page, "formula"))
     assert formula == "∂f∂s=∂f∂y∂y∂s+∂f∂z∂z∂s=6·2+12=24"
     assert re.sub(r"\s", "", text(page, "aside")) == "∂y∂s=r"
@@ -319,7 +319,7 @@ def test_a_domain_error_is_named_and_the_last_good_numbers_stay(opened):
     assert field.get_attribute("aria-invalid") == "true"
     assert boxes(page) == before
     leave(page, "input-0", "0.5x")
-    assert "“0.5x” is no number" in part(page, "fault").text_content()
+    assert "“0.5x” cannot be read as a number" in part(page, "fault").text_content()
     leave(page, "input-0", "1")
     assert part(page, "fault").text_content() == "" and box(page, 0) == ["1", "∂ 2"]
 
@@ -330,7 +330,7 @@ def test_a_domain_error_is_named_and_the_last_good_numbers_stay(opened):
 SLIPS = {
     "0": "the sign is turned round",
     "-24": "the sign is turned round",
-    "14": "the upstream, ∂f/∂y, is forgotten",
+    "14": "the upstream gradient, ∂f/∂y, is forgotten",
     "12": "the sum so far, 12, is overwritten instead of added to",
     "18": "the local derivative, ∂y/∂s, is forgotten",
 }
@@ -387,13 +387,13 @@ def test_the_last_hint_of_a_copy_is_its_operands_number(opened):
     page = asked(opened, xyz(), 1)
     for typed in ("7", "8"):
         guess(page, typed)
-    assert "Above are the numbers" in text(page, "verdict") and plain(text(page, "formula")) == "x =r =2"
+    assert "The numbers are shown above" in text(page, "verdict") and plain(text(page, "formula")) == "x =r =2"
 
 
 def test_nothing_is_revealed_without_a_guess_and_hints_come_one_by_one(opened):
     page = asked(opened, xyz(), SECOND_OF_S)
     part(page, "next").click()
-    assert "Your guess first" in text(page, "verdict") and box(page, S) == ["3", "?"]
+    assert "Predict first" in text(page, "verdict") and box(page, S) == ["3", "?"]
     press(page, "Escape")
     go(page, 99)
     assert text(page, "phase") == "Backward, 7 of 8" and text(page, "next") == "▶"
@@ -403,7 +403,7 @@ def test_nothing_is_revealed_without_a_guess_and_hints_come_one_by_one(opened):
     assert re.sub(r"\s", "", text(page, "formula")).endswith("=6·2+12=?")  # and in numbers
     assert not part(page, "next").evaluate("(e) => e.classList.contains('proposed')")
     guess(page, "779")
-    assert "Reveal shows it" in text(page, "verdict") and box(page, S) == ["3", "?"]
+    assert "Press Reveal to see the number" in text(page, "verdict") and box(page, S) == ["3", "?"]
     assert part(page, "next").evaluate("(e) => e.classList.contains('proposed')")
     part(page, "next").click()
     assert box(page, S) == ["3", "∂ 24"]
@@ -494,12 +494,12 @@ def test_an_update_into_the_forbidden_says_so(opened):
     page = opened(log(Value(0.5, "p")))
     press(page, "End")
     leave(page, "rate", "1")
-    assert text(page, "sentence") == "log at p = −1.5: needs p > 0. A smaller η keeps f where it has a value."
+    assert text(page, "sentence") == "log at p = −1.5: needs p > 0. With a smaller η, f stays defined."
     part(page, "next").click()
     assert text(page, "phase") == "Update"
     leave(page, "rate", "-1")
     assert part(page, "rate").get_attribute("aria-invalid") == "true"
-    assert text(page, "verdict") == "η has to be a positive number; the page keeps 1."
+    assert text(page, "verdict") == "η must be a positive number; the page keeps 1."
     leave(page, "rate", "0.1")
     assert text(page, "verdict") == ""
 
@@ -509,9 +509,9 @@ def test_a_moved_input_shows_what_its_gradient_promised(opened):
     end(page)
     part(page, "more").click()
     leave(page, f"input-{R}", "2.02")
-    assert text(page, "sentence") == "r +0.02: the gradient promises 36 · 0.02 = +0.72, f moved +0.7236."
+    assert text(page, "sentence") == "r +0.02: the gradient promises 36 · 0.02 = +0.72, f changed by +0.7236."
     leave(page, f"input-{R}", "2")
-    assert text(page, "sentence") == "r −0.02: the gradient promises 36.36 · (−0.02) = −0.7272, f moved −0.7236."
+    assert text(page, "sentence") == "r −0.02: the gradient promises 36.36 · (−0.02) = −0.7272, f changed by −0.7236."
     press(page, "Escape")
     part(page, "back").click()
     assert "promises" not in text(page, "sentence")

@@ -329,7 +329,7 @@ def test_a_domain_of_whole_numbers_is_named():
 # ---- predictions ------------------------------------------------------------------------------------------------
 
 SIGN, OVERWRITTEN = "the sign is turned round", "the sum so far, 12, is overwritten instead of added to"
-UPSTREAM, LOCAL = "the upstream, ∂f/∂y, is forgotten", "the local derivative, ∂y/∂s, is forgotten"
+UPSTREAM, LOCAL = "the upstream gradient, ∂f/∂y, is forgotten", "the local derivative, ∂y/∂s, is forgotten"
 ADDED = "upstream and local derivative are added instead of multiplied"
 SECOND_OF_S, Y = 13, 2  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, and y = 2 · 3
 PREDICTIONS = [
@@ -341,7 +341,7 @@ PREDICTIONS = [
     (SECOND_OF_S, "14", "wrong", [UPSTREAM]),
     (SECOND_OF_S, "18", "wrong", [LOCAL]),
     (SECOND_OF_S, "20", "wrong", [ADDED]),
-    (SECOND_OF_S, "30", "wrong", ["the local derivative is that for r instead of s"]),
+    (SECOND_OF_S, "30", "wrong", ["the local derivative is with respect to r instead of s"]),
     (SECOND_OF_S, "12", "wrong", [OVERWRITTEN, "nothing is added to the sum so far"]),
     (SECOND_OF_S, "2", "wrong", [UPSTREAM + ", and the sum so far is overwritten"]),
     (9, "24", "wrong", ["that is ∂f/∂s at the end; after this step only a part of it has arrived"]),
@@ -868,7 +868,7 @@ def test_a_graph_that_is_too_large_is_refused_with_what_to_do():
     y = x
     for _ in range(500):
         y = y + 1.0
-    with pytest.raises(ValueError, match=r"1,001 nodes; a page that can be walked has at most 500: walk\(node\)"):
+    with pytest.raises(ValueError, match=r"1,001 nodes are more than the limit of 500: use walk\(node\)"):
         walk(y)
 
 

@@ -1,13 +1,14 @@
 """``draw``: draws a graph or a network, and saves it as SVG, PNG, PDF, HTML, Graphviz or Mermaid.
 
-A display graph (``display_graph``, ``grouping``) is dressed (``networks``, ``boxes``) as a figure of boxes and wires;
-a ``neuron_diagram`` is one too. The layout places it (``layered``, ``sugiyama``), and each format writes it.
+A display graph (``display_graph``, ``grouping``) becomes a figure of boxes and wires (``networks``, ``boxes``), and
+so does a ``neuron_diagram``. The layout (``layered``, ``sugiyama``) positions them, and each format writes the
+result.
 """
 
 from collections.abc import Sequence
 
-from autograd.drawing.boxes import dressed
-from autograd.drawing.display_graph import display, folded, lit, ordered, unfolded, without_constants
+from autograd.drawing.boxes import make_figure
+from autograd.drawing.display_graph import display, folded, highlighted, ordered, unfolded, without_constants
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
 from autograd.drawing.grouping import Groups
@@ -19,7 +20,7 @@ from autograd.table import is_constant
 from autograd.text import elsewhere
 from autograd.value import Value
 
-COLLAPSED_FROM = 200  # nodes; a graph of as many collapses unless collapse=False
+COLLAPSED_FROM = 200  # nodes from which on a graph collapses, unless collapse=False
 MOST_BOXES = 400
 
 
@@ -28,22 +29,22 @@ def draw(
     unfold: bool | Sequence[Value] = False, constants: bool = False, collapse: bool | None = None,
     open: str | Sequence[str] = (), direction: Direction | None = None,
 ) -> Drawing:  # fmt: skip
-    """The graph that f was computed by; or, of a model or a trace, the lecture's diagram of its neurons.
+    """Draw the graph that f was computed by; or, for a model or a trace, the lecture's diagram of its neurons.
 
-    Every node shows its name, formula, data in blue and, once ``f.backward()`` has run, its gradient in orange. A
-    network has its weights on its edges. A list of values shows the graph of all of them.
+    Each node shows its name, its formula, its data in blue and, once ``f.backward()`` has run, its gradient in
+    orange. A network has its weights on its edges. For a list of values, the graph of all of them is drawn.
 
-    wrt                 lights the paths that carry ∂f/∂wrt back, and tells their products
-    local_derivatives   written on every edge, not only on lit ones
-    fold                only inputs and named values: the chain rule's tree
-    unfold              z nodes as · and +: all with True, or those given
-    constants           in boxes of their own, not only in the formulas
-    collapse            groups, by layer and neuron or by level and operation; None: from 200 nodes on
-    open                names of groups, or of nodes, whose inside is shown
-    direction           "right", or "up": f above what it was computed from; None: whichever is read more easily
+    wrt                 highlights the paths that carry ∂f/∂wrt back, and lists their products
+    local_derivatives   writes them on every edge, not only on highlighted ones
+    fold                shows only inputs and named values: the tree of the chain rule
+    unfold              shows z nodes as · and +: True for all of them, or a list of nodes
+    constants           shows constants in boxes, not only in the formulas
+    collapse            groups nodes by layer and neuron, or by level and operation; by default, from 200 nodes on
+    open                the names of groups to open, or of nodes whose groups to open
+    direction           "right", or "up" with f above its operands; by default, whichever is easier to read
 
     Raises ValueError for a picture of more than 400 boxes, and for a value or name that is not in the graph;
-    TypeError for what cannot be drawn.
+    TypeError for an object that cannot be drawn.
 
     >>> x = Value(3.0, "x")
     >>> y = x + x
@@ -54,14 +55,18 @@ def draw(
     if not roots or not all(isinstance(root, Value) for root in roots):
         options = wrt, local_derivatives, fold, unfold, constants, collapse, open, direction
         if options != (None, False, False, False, False, None, (), None):
-            raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
+            raise TypeError(
+                "draw: options apply only to the graph of a Value, as in draw(loss, wrt=w), not to a model"
+            )
         return Drawing(*stacked(neuron_figures(diagram_of(f))))
     if not isinstance(wrt, Value | None):
-        raise TypeError(f"draw: wrt = {wrt!r} is not a Value{elsewhere(wrt)}")
+        raise TypeError(f"draw: wrt must be a Value, not {wrt!r}{elsewhere(wrt)}")
     if wrt is not None and len(roots) > 1:
-        raise ValueError("draw: wrt lights the paths to one output, and f is a list: draw(f[0], wrt=x), and so on")
+        raise ValueError(
+            "draw: wrt needs a single output, but f is a list: draw each of them, as in draw(f[0], wrt=x)"
+        )
     if direction not in ("right", "up", None):
-        raise ValueError(f"direction {direction!r}: there are right and up")
+        raise ValueError(f"direction {direction!r}: choose 'right' or 'up'")
     opened = [open] if isinstance(open, str) else list(open)
     with collector_paused():
         order = ordered(roots)
@@ -71,14 +76,14 @@ def draw(
         shown = display(roots, order)
         shown = unfolded(shown, None if unfold is True else unfold) if unfold else shown
         shown = folded(shown, keep=wrt) if fold else shown
-        shown = lit(shown, wrt) if wrt is not None else shown
+        shown = highlighted(shown, wrt) if wrt is not None else shown
         groups = Groups(shown) if collapses else None
         if groups:
             shown = groups.collapsed(opened)
         elif not constants:
             shown = without_constants(shown)
         _check(len(shown.nodes))
-        figure = dressed(shown, local_derivatives, direction or "right")
+        figure = make_figure(shown, local_derivatives, direction or "right")
         placement = placed(figure) if direction is None else layered(figure)
         return Drawing(figure, placement, groups, local_derivatives, roots[0] if len(roots) == 1 else None)
 
@@ -86,7 +91,6 @@ def draw(
 def _check(boxes: int) -> None:
     if boxes > MOST_BOXES:
         raise ValueError(
-            f"{boxes:,} boxes in one picture: at most {MOST_BOXES:,} are drawn; see groups with "
-            "draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), or a part of "
-            "the graph with draw(node)"
+            f"{boxes:,} boxes are more than the {MOST_BOXES:,} that a picture can show: use draw(f, collapse=True), "
+            "open fewer groups, use draw(f, fold=True) for named values only, or draw(node) for a part of the graph"
         )

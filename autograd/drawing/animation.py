@@ -1,7 +1,8 @@
-"""Both passes in time: an animated SVG, which needs no script, or one SVG for each step.
+"""Animates both passes: in one SVG, which needs no script, or in one SVG for each step.
 
-Blue dots carry values forward along the wires and orange dots contributions back, their area telling how large these
-are; a number appears when its dot lands. Without motion, the picture is that of the end of both passes.
+Blue dots carry values forward along the wires, and orange dots carry contributions back; the area of a dot shows the
+size of its contribution. A number appears when its dot arrives. A reader who disables motion sees the end of both
+passes.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +23,7 @@ from autograd.value import Value
 MOST_STEPS = 200
 START, TRAVEL, INSIDE, APART, REST, END = 1.2, 1.1, 0.4, 0.5, 0.3, 4.0  # seconds
 VALUE, LARGEST, LEAST = 4.0, 7.5, 2.0  # radii of dots
-ROOM = 44  # below the picture of a step, for its formula
+ROOM = 44  # pixels below the picture of a step, for its formula
 XMLNS = ' xmlns="http://www.w3.org/2000/svg"'
 MOVING = """.picture .dot{fill:var(--value)}.picture .back{fill:var(--grad)}
 .picture .trace{fill:none;stroke:var(--grad)}
@@ -38,7 +39,7 @@ STEPS = """.picture .waiting .outline{stroke-dasharray:4 3}.picture .now .outlin
 
 
 class _Parts:
-    """A graph, its steps, and the elements of its live picture, which has heads at both ends of a wire."""
+    """A graph, its steps, and the elements of its live picture, whose wires have arrowheads at both ends."""
 
     def __init__(self, f: Value, live: str, style: str) -> None:
         refuse_changed(f)
@@ -50,11 +51,13 @@ class _Parts:
         self.nodes = {int(g.attrib["data-node"]): g for g in groups if "data-node" in g.attrib}
         edges = {g.attrib["data-edge"]: g for g in groups if "data-edge" in g.attrib}
         if any(m.receiver not in self.nodes or (m.given and m.edge not in edges) for m in self.steps):
-            raise ValueError("not every step is in this picture: draw(f, collapse=False), without fold and unfold")
+            raise ValueError(
+                "this picture does not show every step: use draw(f, collapse=False) without fold or unfold"
+            )
         inside = {g: box for box in groups if "data-box" in box.attrib for g in box.iter("g")}
-        self.boxes = {i: inside.get(g, g) for i, g in self.nodes.items()}  # a weight is its own
+        self.boxes = {i: inside.get(g, g) for i, g in self.nodes.items()}  # a weight is in no box
         weights = {m.edge for m in self.steps if self.nodes[m.receiver].get("class") == "node weight"}
-        # those on which something can be seen to move
+        # only edges along which a dot can be seen
         self.edges = {name: g for name, g in edges.items() if "inner" not in g.get("class", "") or name in weights}
 
     def into(self, node: int) -> list[str]:
@@ -71,24 +74,24 @@ class _Parts:
 
 
 def animated(f: Value, live: str) -> str:
-    """The live picture of f's graph with all that moves.
+    """Return the live picture of f's graph with both passes animated.
 
-    Raises ValueError where a step has no place in the picture, or inputs of f have changed since it was computed.
+    Raises ValueError if the picture does not show every step, or if inputs of f have changed since it was computed.
     """
     parts = _Parts(f, live, MOVING)
     plan = list(_schedule(parts))
     seconds = max(land for *_, land in plan) + END
     loop = {"dur": f"{seconds:.1f}s", "repeatCount": "indefinite"}
-    # begins the ids of the wires, since other pictures may stand on the same page
-    page = f"wire-{sha256(live.encode()).hexdigest()[:6]}"
+    # the prefix of the wires' ids, because a page may contain several pictures
+    prefix = f"wire-{sha256(live.encode()).hexdigest()[:6]}"
 
     def change(element: Element, attribute: str, *stops: tuple[float, object]) -> None:
         times, values = zip(*stops)
-        what = {"attributeName": attribute, "values": ";".join(map(str, values)), "calcMode": "discrete"}
-        SubElement(element, "animate", what | {"keyTimes": ";".join(f"{t / seconds:.4g}" for t in times)} | loop)
+        stages = {"attributeName": attribute, "values": ";".join(map(str, values)), "calcMode": "discrete"}
+        SubElement(element, "animate", stages | {"keyTimes": ";".join(f"{t / seconds:.4g}" for t in times)} | loop)
 
     def move(edge: str, start: float, land: float, radius: float, points: str) -> None:
-        next(parts.edges[edge].iter("path")).set("id", name := f"{page}-{edge.replace(':', '-')}")
+        next(parts.edges[edge].iter("path")).set("id", name := f"{prefix}-{edge.replace(':', '-')}")
         kind = "dot back" if points[0] == "1" else "dot"
         dot = SubElement(dots, "circle", {"class": kind, "r": f"{radius:.1f}", "opacity": "0"})
         change(dot, "opacity", (0, 0), (start, 1), (land, 0))
@@ -106,7 +109,7 @@ def animated(f: Value, live: str) -> str:
     for m, start, land in plan:
         if m.phase == "forward":
             change(parts.text(m.node, "data"), "opacity", (0, 0), (land, 1))
-            computed[next(parts.boxes[m.node].iter("rect"))] = land  # the last of its numbers
+            computed[next(parts.boxes[m.node].iter("rect"))] = land  # that of the last number in the box
             for name in parts.into(m.node):
                 move(name, start, land, VALUE, "0;0;1;1")
             continue
@@ -115,7 +118,7 @@ def animated(f: Value, live: str) -> str:
         if m.edge in parts.edges:
             share, edge = abs(product / largest), parts.edges[m.edge]
             move(m.edge, start, land, max(LEAST, LARGEST * share**0.5), "1;1;0;0")
-            if m.edge in back and product:  # from now on a wire of the backward pass
+            if m.edge in back and product:  # from now on, the wire points back
                 wire, ahead = edge.findall("path")
                 ahead.attrib |= {"class": "tip passing", "opacity": "0"}
                 change(ahead, "opacity", (0, 1), (land, 0))
@@ -138,7 +141,7 @@ def animated(f: Value, live: str) -> str:
 
 
 def _schedule(parts: _Parts) -> Iterator[tuple[Moment, float, float]]:
-    """When each step begins and when it lands: level by level, one after the other what the same node receives."""
+    """Yield each step with the times when it starts and arrives: level by level, and for one node one by one."""
     time, level = START, attrgetter("level")
     for _, together in groupby(sorted(parts.steps, key=level), level):
         received, lands = Counter[int](), [time]
@@ -152,13 +155,14 @@ def _schedule(parts: _Parts) -> Iterator[tuple[Moment, float, float]]:
 
 
 def step_pictures(f: Value, live: str) -> Iterator[str]:
-    """The live picture of f's graph once for each step, with the step's formula in a line below.
+    """Yield the live picture of f's graph at each step, with the step's formula below it.
 
-    Raises ValueError for more than 200 steps, and where inputs of f have changed since it was computed.
+    Raises ValueError for more than 200 steps, or if inputs of f have changed since it was computed.
     """
     parts = _Parts(f, live, STEPS)
     if len(parts.steps) > MOST_STEPS:
-        raise ValueError(f"frames: {len(parts.steps):,} steps, at most {MOST_STEPS}: walk(node).frames(…) for a part")
+        count = f"{len(parts.steps):,} steps are more than the limit of {MOST_STEPS}"
+        raise ValueError(f"frames: {count}: use walk(node).frames(…) for a part of the graph")
     width, height = int(parts.root.get("width", "")), int(parts.root.get("height", "")) + ROOM
     parts.root.attrib |= {"height": str(height), "viewBox": f"0 0 {width} {height}"}
     below = SubElement(parts.root, "g", {"transform": f"translate({width / 2:g} {height - ROOM / 2:g})"})
@@ -208,6 +212,6 @@ def _mark(element: Element, kind: str, on: bool = True) -> None:
 
 
 def _number(x: float, kind: str, is_factor: bool = False) -> str:
-    """A number in its colour; a negative factor in brackets."""
+    """Write a number in its colour, in brackets if it is a negative factor."""
     words = f"({number_text(x)})" if is_factor and x < 0.0 else number_text(x)
     return f'<tspan class="{kind}">{words}</tspan>'

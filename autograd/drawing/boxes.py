@@ -1,7 +1,7 @@
-"""Dresses a display graph: each node becomes a cell in a box, each edge a wire, with their words and numbers.
+"""Turns a display graph into a figure: each node becomes a cell in a box, and each edge a wire, with their texts.
 
-The room of every number is kept from the start, so that a graph has the same picture before and after the backward
-pass, and whichever paths are lit.
+Space for every number is reserved from the start, so that the layout of a graph is the same before and after the
+backward pass, and whichever paths are highlighted.
 """
 
 from collections.abc import Iterable
@@ -22,15 +22,15 @@ FRACTIONS = {0.5: "½", 0.25: "¼", 0.75: "¾"}
 LINE, MOST_LINES = 30, 4  # characters, and lines, of a formula in a box
 DIGITS = 4
 MOST_ROLES = 6
-LEAST_SHARE = 0.02  # of the largest; what carries less is lit without a number
-MOST_TOLD = 13  # boxes in a picture, up to which groups tell what they hold
-MOST_DEPTH = 3  # of formulas folded into one another
-MOST_WEIGHTS = 40  # shown on their wires; a larger network hides them until the reader points at one
+LEAST_SHARE = 0.02  # of the largest share; an edge that carries less shows no number
+MOST_DETAILED = 13  # nodes in a picture; with more, groups do not list their contents
+MOST_DEPTH = 3  # of nested formulas
+MOST_WEIGHTS = 40  # shown on their wires; a larger network shows a weight only while the reader points at it
 
 
-def dressed(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
-    """A figure of the display graph; with ``local_derivatives`` they stand on every wire, else on lit ones."""
-    network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no room for them
+def make_figure(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
+    """Return the figure of a display graph; local derivatives are written on every wire, or on highlighted ones."""
+    network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no space for them
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}
@@ -39,7 +39,7 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], z.name))
     if network.loss:
         box_of |= dict.fromkeys(network.loss, _rows([cells[node] for node in network.loss], shown.root.name))
-    brief = len(shown.nodes) > MOST_TOLD
+    brief = len(shown.nodes) > MOST_DETAILED
     for node in shown.nodes:
         if node not in box_of and node not in weights:
             box_of[node] = _group(node, brief) if node.members else _single(node, cells[node], node in shown.outputs)
@@ -50,13 +50,14 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     if shown.root.grad not in (None, 1.0) and len(shown.outputs) == 1:
         name = clip(shown.root.name)
         captions.append(
-            f"∂ comes from other backward passes than that of {name}: {name}.grad is {number_text(shown.root.grad)}"
+            f"the gradients come from another backward pass than that of {name}: {name}.grad is "
+            f"{number_text(shown.root.grad)}, not 1"
         )
     if shown.source is not None:
         slope = derivative(clip(shown.root.name), clip(shown.source.name))
         has_groups = any(node.members for node in shown.nodes)
-        told = f"its share of {slope}" if has_groups else "the derivative that it passes back"
-        captions.append(f"on an edge: {told}; the wider the edge, the larger its share of {slope}")
+        number = f"its share of {slope}" if has_groups else "the derivative that it passes back"
+        captions.append(f"on each edge: {number}; the wider the edge, the larger its share of {slope}")
     for box in box_of.values() if len(network.units) > 1 else ():
         box.heading = _heading(box)
     boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
@@ -69,7 +70,7 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
 
 
 def _heading(box: Box) -> str:
-    """What a column of a network holds."""
+    """Return the heading of a column of a network."""
     _, layer, *_ = indexed(box.key) or ("", "")
     if box.kind == "unit" and layer:
         return f"layer {layer}"
@@ -77,7 +78,7 @@ def _heading(box: Box) -> str:
 
 
 def _rank(box: Box) -> tuple[bool, str, str, list[int]]:
-    """Inputs come first, by layer, letter and index; all others keep the order of the forward pass."""
+    """Return a sort key: inputs come first, by layer, letter and index; others keep the order of the forward pass."""
     letter, layer, index, _ = (box.kind == "input" and indexed(box.key)) or ("", "", "", "")
     numbers = [int(i) for i in index.split(",") if i.isdigit()]
     return box.kind != "input", layer.zfill(3), letter, numbers
@@ -92,7 +93,7 @@ def _wires(
     for edge in shown.edges:
         unit = network.units.get(edge.head)
         if edge.tail not in box_of:
-            continue  # a weight's edge goes with the wire that the weight stands on
+            continue  # a weight's edge belongs to the wire that shows the weight
         wire = Wire(box_of[edge.tail], box_of[edge.head])
         wires.append(wire)
         is_grouped = bool(edge.tail.members or edge.head.members)
@@ -108,7 +109,7 @@ def _wires(
             weight = unit.weights[k]
             wire.weight, cells[weight].lit = cells[weight], weight is shown.source
             wire.edges += (f"{node}:{k}",)
-        if edge.share:  # as wide as its part of the largest share
+        if edge.share:
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
             carried = edge.share if is_grouped else edge.product  # between groups, only shares can be added
             wire.carried = number_text(carried, DIGITS) if abs(edge.share) >= LEAST_SHARE * largest else ""
@@ -126,8 +127,8 @@ def _wires(
 def _cell(node: DisplayNode, shown: Display) -> Cell:
     value, constant = node.value, node.value is not None and is_constant(node.value)
     formula = node.formula if value is None or node.formula else _formula(value, shown) if value.parents else ""
-    told = formula.replace("\u00a0", " ")
-    title = [node.name + (f" = {told}" if formula and node.name else told), f"data {node.data!r}"]
+    plain = formula.replace("\u00a0", " ")
+    title = [node.name + (f" = {plain}" if formula and node.name else plain), f"data {node.data!r}"]
     title += [f"grad {node.grad!r}"] if node.grad is not None else []
     lines = wrap(formula, LINE, break_long_words=False) if formula else []
     if len(lines) > MOST_LINES:
@@ -149,7 +150,7 @@ def _single(node: DisplayNode, cell: Cell, is_output: bool) -> Box:
 
 
 def _unit(cells: list[Cell], z: str) -> Box:
-    """The cells side by side, as b, z and a."""
+    """Return a box with the cells side by side, such as b, z and a."""
     widths = [max(NUMBER, text_width(cell.name, 15), text_width(cell.data)) + 12.0 for cell in cells]
     left = -sum(widths) / 2
     for cell, width in zip(cells, widths):
@@ -159,7 +160,7 @@ def _unit(cells: list[Cell], z: str) -> Box:
 
 
 def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
-    """The cells one below the other, a line for each; ``title`` above them."""
+    """Return a box with one cell in each line, below the title."""
     names = (text_width(cell.name, 15) + text_width(" = " + " ".join(cell.formula), 14) for cell in cells)
     data = max([NUMBER, *(text_width(cell.data) for cell in cells)])
     grad = max([NUMBER, *(text_width(cell.grad or "") for cell in cells)])
@@ -173,7 +174,7 @@ def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
 
 
 def _group(group: DisplayNode, brief: bool) -> Box:
-    """How many nodes, and a row for each letter or operation, which is left out among many others."""
+    """Return a box with the number of nodes and, unless ``brief``, a row for each letter or operation."""
     group.rows = _group_rows(group) if group.rows is None else group.rows
     title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
     box = _rows([Cell(name, [], data, grad) for name, data, grad in group.rows if not brief], group.name, title)
@@ -183,9 +184,9 @@ def _group(group: DisplayNode, brief: bool) -> Box:
 
 
 def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
-    """For each letter or operation how many there are, their data's range, their grads' norm."""
+    """Return for each letter or operation the number of nodes, the range of their data, and their gradients' norm."""
     roles = grouped((role_of(node), node) for node in group.members)
-    # z, w, b before what only operations name
+    # letters such as z, w and b come before operations
     ranked = sorted(roles.items(), key=lambda item: (len(item[0]) > 1 or not item[0].isalpha(), -len(item[1])))
     if len(ranked) > MOST_ROLES:
         rest = [node for _, nodes in ranked[MOST_ROLES - 1 :] for node in nodes]
@@ -200,7 +201,7 @@ def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
 
 
 def role_of(node: DisplayNode) -> str:
-    """The letter of a lecture's name, the symbol of an operation, or what kind of leaf it is."""
+    """Return the letter of a name from the lecture, the symbol of the operation, or the kind of leaf."""
     value = node.value
     if value is None:
         return "×"
@@ -214,13 +215,14 @@ def role_of(node: DisplayNode) -> str:
 
 
 def _formula(value: Value, shown: Display, depth: int = 0) -> str:
-    """``x · y``: the operation on the names of its operands; constants as numbers."""
+    """Write the operation with the names of its operands, as in ``x · y``; constants are numbers."""
     assert value.operation is not None
     entry, symbol, parents = value.operation, value.operation.symbol, value.parents
     sign = INFIX.get(symbol, symbol)
     function = sign[0].isalpha() or (entry.variadic and symbol not in INFIX) or symbol in ("=", "|·|")
     n = len(parents) // 2 if entry in (affine, dot) else 0
-    outer = ["·"] * 2 * n + ["" if n or function else sign] * (len(parents) - 2 * n)  # of a sum: its products
+    # the sign beside each operand; for affine and dot, that of the products
+    outer = ["·"] * 2 * n + ["" if n or function else sign] * (len(parents) - 2 * n)
     names = [_operand(x, shown, depth, outer[i], first=not i) for i, x in enumerate(parents)]
     if n:
         products = [f"{w}\u00a0{a}" if w != a else f"{w}²" for w, a in zip(names[:n], names[n : 2 * n])]
@@ -237,12 +239,12 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
 
 
 def _joined(sign: str, operands: Iterable[str]) -> str:
-    """With the sign between them, so that a line ends before a sign and never inside a product."""
+    """Join operands so that a line can break before + and −, but never inside a product."""
     return f" {sign}\u00a0".join(operands) if sign in "+−" else f"\u00a0{sign}\u00a0".join(operands)
 
 
 def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> str:
-    """An operand's name, or its formula, in brackets where ``sign`` would part it."""
+    """Write an operand's name, or its formula, in brackets if it needs them beside ``sign``."""
     if is_constant(x):
         return FRACTIONS.get(x.data, number_text(x.data, DIGITS))
     while x in shown.hidden and x.operation is not None and x.operation.variadic and len(x.parents) == 1:

@@ -1,8 +1,8 @@
-"""The display graph: what is to be drawn, numbers still numbers, as a copy that the original never notices.
+"""The display graph: a copy of the nodes and edges to draw, which can be changed without touching the original.
 
-Each step takes a display graph and gives one: ``unfolded`` opens a z into × and +, ``folded`` leaves only what has a
-name, ``lit`` marks the paths that carry a derivative. Edges stand in the order of the forward pass, those into a node
-before those out of it, so that every step is one sweep over them.
+Each step takes a display graph and returns one: ``unfolded`` splits a z into × and +, ``folded`` keeps only inputs
+and named values, ``highlighted`` marks the paths that carry a derivative. Edges are in the order of the forward pass,
+those into a node before those out of it, so that every step is a single sweep over them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from autograd.table import is_constant
 from autograd.text import called, clipped, counted
 from autograd.value import Value
 
-MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, they are counted
+MOST_PATHS, MOST_EDGES = 64, 2_000  # up to these limits, paths are listed; beyond, they are only counted
 LISTED_PATHS = 6
-MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a deep unnamed graph take their square
+MOST_FOLDED = 2_000_000  # products that folding may take, which can grow with the square of the number of inputs
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -35,38 +35,38 @@ T = TypeVar("T")
 class DisplayNode:
     """A value, a product inside an unfolded z, or a group of nodes."""
 
-    name: str  # as texts write it; "" for a product inside a z
+    name: str  # as displayed; "" for a product inside a z
     data: float = 0.0
-    grad: float | None = None  # None where there is none to show: a constant's, or all before the backward pass
+    grad: float | None = None  # None for a constant, and for all nodes before the backward pass
     value: Value | None = None  # None for a product or a group
-    formula: str = ""  # what it is computed from, where ``value`` does not tell
+    formula: str = ""  # of a product, or of a z that was split into products
     members: list[DisplayNode] = field(default_factory=list)  # of a group
-    rows: list[tuple[str, str, str]] | None = None  # of a group, as its box shows them, once it was drawn
+    rows: list[tuple[str, str, str]] | None = None  # of a group's box, cached when it is first drawn
     index: int | None = None  # of the value, in the graph's topological order
 
 
 @dataclass(eq=False, slots=True)
 class Edge:
-    """From an operand to what is computed from it."""
+    """An edge from an operand to a node that is computed from it."""
 
     tail: DisplayNode
     head: DisplayNode
     local: float  # ∂head/∂tail
     name: str = ""  # "6:0" for the first operand of node 6
-    given: float = 0.0  # ∂f/∂head, which the backward pass multiplies
-    product: float = 0.0  # what the backward pass carries here: ∂f/∂head · ∂head/∂tail
-    share: float | None = None  # of ∂f/∂s, what passes here, summed over all paths; None where no path from s does
-    count: int = 1  # how many edges between two groups it stands for
-    shut: bool = False  # the head is a gate that has not chosen the tail: nothing passes, not even an infinity
+    given: float = 0.0  # ∂f/∂head
+    product: float = 0.0  # ∂f/∂head · ∂head/∂tail, which the backward pass carries
+    share: float | None = None  # of ∂f/∂s, summed over all paths through this edge; None if there are none
+    count: int = 1  # the number of edges between two groups that it represents
+    closed: bool = False  # the head is a gate that has not chosen the tail: nothing passes, not even an infinity
 
     def carries(self, upstream: float) -> float:
-        """What passes back to the tail, as in ``graph.carried``."""
-        return 0.0 if self.shut or not upstream else upstream * self.local
+        """Return the contribution that passes back to the tail, as in ``graph.carried``."""
+        return 0.0 if self.closed or not upstream else upstream * self.local
 
 
 @dataclass
 class Display:
-    """Nodes and edges in forward order, and what is to be said below the picture."""
+    """Nodes and edges in forward order, and the sentences below the picture."""
 
     root: DisplayNode
     outputs: list[DisplayNode]
@@ -76,14 +76,14 @@ class Display:
     hidden: set[Value] = field(default_factory=set)
     captions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    source: DisplayNode | None = None  # the s whose paths are lit
+    source: DisplayNode | None = None  # the s whose paths are highlighted
 
     def into(self) -> dict[DisplayNode, list[Edge]]:
-        """The edges to each node that is computed from others."""
+        """Return the edges into each node that has operands."""
         return grouped((edge.head, edge) for edge in self.edges)
 
     def node_of(self, value: Value) -> DisplayNode:
-        """The node that shows a value. ValueError where none does."""
+        """Return the node that shows a value. Raises ValueError if there is none."""
         if found := next((node for node in self.nodes if node.value is value), None):
             return found
         name, root = called(value.name, repr(value)), called(self.root.name, "f")
@@ -91,7 +91,7 @@ class Display:
 
 
 def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
-    """What stands beside each key, in the order of the pairs.
+    """Group the second parts of pairs by the first, in order.
 
     >>> grouped([("x", 1), ("y", 2), ("x", 3)])
     {'x': [1, 3], 'y': [2]}
@@ -103,7 +103,7 @@ def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
 
 
 def ordered(roots: Sequence[Value]) -> list[Value]:
-    """All that the roots were computed from, operands first."""
+    """Return all nodes that the roots were computed from, operands first."""
     order = topological_order(roots[0])
     for root in roots[1:]:
         order += topological_order(root, without=set(order))
@@ -111,7 +111,7 @@ def ordered(roots: Sequence[Value]) -> list[Value]:
 
 
 def display(roots: Sequence[Value], order: Sequence[Value]) -> Display:
-    """The whole graph of the roots, one node for each value."""
+    """Return the whole graph of the roots, with one node for each value."""
     names = labels(order, roots[-1])
     ran = any(root.grad != 0.0 for root in roots)
     node_of = {
@@ -122,24 +122,26 @@ def display(roots: Sequence[Value], order: Sequence[Value]) -> Display:
     for x, node in node_of.items():
         gate = x.operation is not None and x.operation.gate
         for k, (parent, local) in enumerate(x.edges):
-            edges.append(Edge(node_of[parent], node, local, f"{node.index}:{k}", shut=gate and not local))
+            edges.append(Edge(node_of[parent], node, local, f"{node.index}:{k}", closed=gate and not local))
     warnings = [line for root in roots for line in changed_lines(changes(root, order), names.__getitem__, root)]
     outputs = [node_of[root] for root in roots]
     return Display(outputs[-1], outputs, list(node_of.values()), edges, names, warnings=warnings)
 
 
 def without_constants(shown: Display) -> Display:
-    """No node for a constant: it stands in the formulas that use it."""
+    """Remove constants, which the formulas that use them show as numbers."""
     gone = {n for n in shown.nodes if n.value is not None and is_constant(n.value) and n not in shown.outputs}
     nodes, edges = [n for n in shown.nodes if n not in gone], [e for e in shown.edges if e.tail not in gone]
     return replace(shown, nodes=nodes, edges=edges)
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
-    """The chosen z (None for all) as products and their sum. ValueError for a node that is not affine or dot."""
+    """Split the chosen z (None: all) into products and a sum. Raises ValueError for other operations."""
     for z in chosen or ():
         if shown.node_of(z) and z.operation not in (affine, dot):
-            raise ValueError(f"{shown.names[z]} cannot be unfolded: only affine and dot nodes, a layer's z, can")
+            raise ValueError(
+                f"{shown.names[z]} cannot be unfolded: only affine and dot nodes can, such as a layer's z"
+            )
     into = shown.into()
     nodes, edges = [], []
     for node in shown.nodes:
@@ -153,13 +155,13 @@ def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
 
 
 def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list[Edge]]:
-    """The products w_k a_k of z = Σ w_k a_k + b, and the edges to them and from them."""
+    """Return the products w_k a_k of z = Σ w_k a_k + b, and the edges into and out of them."""
     n = len(into) // 2
     weights, activations, bias = into[:n], into[n : 2 * n], into[2 * n :]
     products = []
     edges: list[Edge] = []
     for w, a in zip(weights, activations):
-        # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
+        # ∂z/∂w_k is the recorded a_k, and ∂z/∂a_k is w_k; ∂z/∂(w_k a_k) = 1, so the product has the gradient of z
         part = DisplayNode("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} · {clip(a.tail.name)}")
         products.append(part)
         edges += (replace(w, head=part), replace(a, head=part))
@@ -168,56 +170,56 @@ def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list
 
 
 def folded(shown: Display, keep: Value | None) -> Display:
-    """Inputs and named values only; what lies between is multiplied and added up in the edges.
+    """Keep only inputs and named values; an edge between them carries the sum over all paths through removed nodes.
 
-    Constants go too: nothing that varies passes through them. ``keep`` stays, named or not. ValueError where it takes
-    more than two million products.
+    Constants are removed too, because they do not vary. ``keep`` is kept, named or not. Raises ValueError if
+    this takes more than two million products.
     """
-    staying = {shown.root}
+    kept = {shown.root}
     for node in shown.nodes:
         x = node.value
         if x is None or x is keep or x.name is not None or not (x.parents or is_constant(x)):
-            staying.add(node)
-    # what leads to each node from those that stay, as if it were one edge
+            kept.add(node)
+    # for each node, one combined edge from every kept node that leads to it
     through: dict[DisplayNode, dict[DisplayNode, Edge]] = {node: {} for node in shown.nodes}
     edges: list[Edge] = []
     products = 0
     for edge in shown.edges:
-        if edge.tail in staying and edge.head in staying:
+        if edge.tail in kept and edge.head in kept:
             edges.append(edge)
             continue
-        sources = {edge.tail: Edge(edge.tail, edge.tail, 1.0)} if edge.tail in staying else through[edge.tail]
+        sources = {edge.tail: Edge(edge.tail, edge.tail, 1.0)} if edge.tail in kept else through[edge.tail]
         products += len(sources)
         if products > MOST_FOLDED:
             raise ValueError(
-                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values on the "
-                "way, or see groups with draw(f)"
+                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values in "
+                "between, or use draw(f) with groups"
             )
         for source, before in sources.items():
-            shut = before.shut or edge.shut
-            step = Edge(source, edge.head, 0.0 if shut else before.local * edge.local, shut=shut)
+            closed = before.closed or edge.closed
+            step = Edge(source, edge.head, 0.0 if closed else before.local * edge.local, closed=closed)
             known = through[edge.head].setdefault(source, step)
             if known is not step:
                 known.local += step.local
-                known.shut = known.shut and shut
-            elif edge.head in staying:
+                known.closed = known.closed and closed
+            elif edge.head in kept:
                 edges.append(step)
-    hidden = {node.value for node in through if node not in staying and node.value is not None}
-    return replace(shown, nodes=[node for node in shown.nodes if node in staying], edges=edges, hidden=hidden)
+    hidden = {node.value for node in through if node not in kept and node.value is not None}
+    return replace(shown, nodes=[node for node in shown.nodes if node in kept], edges=edges, hidden=hidden)
 
 
-def lit(shown: Display, s: Value) -> Display:
-    """Every edge on a path from s gets its share of ∂f/∂s and its product; the captions tell the paths.
+def highlighted(shown: Display, s: Value) -> Display:
+    """Compute for each edge on a path from s its product and its share of ∂f/∂s; list the paths in the captions.
 
-    share = ∂f/∂head · ∂head/∂tail · ∂tail/∂s, each from the local derivatives that the graph recorded.
+    share = ∂f/∂head · ∂head/∂tail · ∂tail/∂s, all from the local derivatives that the graph recorded.
     """
     source, root = shown.node_of(s), shown.root
-    tangent, ways = {source: 1.0}, {source: 1.0}
+    tangent, paths = {source: 1.0}, {source: 1.0}  # of each node: ∂node/∂s, and the number of paths from s
     for edge in shown.edges:
-        if edge.tail in ways:
+        if edge.tail in paths:
             forward = tangent[edge.tail] * edge.local if tangent[edge.tail] and edge.local else 0.0
             tangent[edge.head] = tangent.get(edge.head, 0.0) + forward
-            ways[edge.head] = ways.get(edge.head, 0.0) + ways[edge.tail]
+            paths[edge.head] = paths.get(edge.head, 0.0) + paths[edge.tail]
     into, upstream = shown.into(), defaultdict(float, {root: 1.0})
 
     def carry(node: DisplayNode, arriving: float) -> list[tuple[DisplayNode, Edge, float]]:
@@ -226,23 +228,23 @@ def lit(shown: Display, s: Value) -> Display:
     for node, carried in sweep(shown.nodes, upstream, carry):
         for tail, edge, passing in carried:
             edge.given, edge.product = upstream[node], passing
-            if tail in ways:
+            if tail in paths:
                 edge.share = passing * tangent[tail] if passing and tangent[tail] else 0.0
-    count = ways[root]
+    count = paths[root]
     many = counted(int(count), "path") if count < 1e12 else "more than 10¹² paths"
     slope = derivative(clip(root.name), clip(source.name))
     shown.captions.append(f"{slope} = {number_text(upstream[source])}, over {many}")
-    rounding = 1e-12 * max((abs(edge.share) for edge in shown.edges if edge.share), default=0.0)  # where paths cancel
+    rounding = 1e-12 * max((abs(edge.share) for edge in shown.edges if edge.share), default=0.0)  # paths may cancel
     if source.grad is not None and not isclose(source.grad, upstream[source], rel_tol=1e-9, abs_tol=rounding):
         name = clip(source.name)
-        shown.captions.append(f"{name}.grad is {number_text(source.grad)}: it holds another backward pass as well")
+        shown.captions.append(f"{name}.grad is {number_text(source.grad)}: it includes another backward pass")
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
-        shown.captions += _told(shown, source)
+        shown.captions += _path_lines(shown, source)
     return replace(shown, source=source)
 
 
-def _told(shown: Display, source: DisplayNode) -> list[str]:
-    """Each path from f back to s with its product; the largest first."""
+def _path_lines(shown: Display, source: DisplayNode) -> list[str]:
+    """Return each path from f back to s with its product, the largest first."""
     onward = grouped((edge.tail, edge) for edge in shown.edges)
     paths: list[tuple[float, list[Edge]]] = []
     stack: list[tuple[DisplayNode, list[Edge]]] = [(source, [])]
@@ -253,13 +255,13 @@ def _told(shown: Display, source: DisplayNode) -> list[str]:
         stack += [(edge.head, [*path, edge]) for edge in reversed(onward.get(node, []))]
     paths.sort(key=lambda path: -abs(path[0]))
     alike = grouped((_path(source, path, result), result) for result, path in paths)
-    told = [words + (f", {len(results)} times" if len(results) > 1 else "") for words, results in alike.items()]
+    lines = [text + (f", {len(results)} times" if len(results) > 1 else "") for text, results in alike.items()]
     rest = [result for results in list(alike.values())[LISTED_PATHS:] for result in results]
-    return told[:LISTED_PATHS] + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
+    return lines[:LISTED_PATHS] + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
 
 
 def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
-    """``f → y → s:  3 · 4 = 12``: names and factors in the order of the backward pass."""
+    """Write ``f → y → s:  3 · 4 = 12``: names and factors in the order of the backward pass."""
     names = [*(clip(edge.head.name or "×") for edge in reversed(path)), clip(source.name)]
     factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:
@@ -269,6 +271,6 @@ def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
 
 
 def clip(name: str, most: int = 14) -> str:
-    """A name as a picture writes it: short, and from right to left without turning the numbers beside it around."""
+    """Shorten a name for a picture, and isolate right-to-left text so that numbers beside it keep their order."""
     short = clipped(name, most)
     return f"\u2068{short}\u2069" if any(bidirectional(c) in ("R", "AL") for c in short) else short

@@ -1,4 +1,4 @@
-"""The figure: boxes with their cells and the wires between them, which the layout places and the formats write."""
+"""The figure: boxes with cells, and wires between them. The layout positions them, and the formats write them."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ Direction = Literal["right", "up"]
 FONT_SIZE = 13
 LINE_HEIGHT, PADDING = 18, 9
 PIXEL = 5.0  # of a tile
-NUMBER = 90.0  # the room of a number with four digits, kept where it is not known yet
+NUMBER = 90.0  # the width of a number with four digits, reserved until the number is known
 ARROW = 7.0
-WEIGHT = (NUMBER + 32.0, 2.0 * 15.0 + 6.0)  # of a weight on its wire, its gradient below it
+WEIGHT = (NUMBER + 32.0, 2.0 * 15.0 + 6.0)  # of a weight on its wire, with the gradient below
 EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&½", 0.85)
 EM |= dict.fromkeys("mMW@%—…", 1.0)
-# w²_13, whose 13 is lowered, and v₁ likewise
+# names with an index, which is lowered, such as w²_13 and v₁
 INDEXED = re.compile(
     r"(?<![^\W₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹])((?![₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹])[^\W\d_]\u0302?[⁰¹²³⁴⁵⁶⁷⁸⁹]*)"
     r"(?:_(\d+(?:,\d+)*|[A-Za-z\d]+)(?![^\W²])|([₀₁₂₃₄₅₆₇₈₉]+))"
@@ -28,39 +28,39 @@ INDEXED = re.compile(
 
 @dataclass(eq=False, slots=True)
 class Cell:
-    """The words of one node: its name and formula, its data and its gradient; ``title`` is shown on hovering."""
+    """The texts of one node: its name and formula, its data and its gradient; ``title`` is shown on hover."""
 
     name: str = ""
-    formula: list[str] = field(default_factory=list)  # its lines; the first stands beside the name
+    formula: list[str] = field(default_factory=list)  # lines; the first is beside the name
     data: str = ""
-    grad: str | None = None  # None where a node has none, "" where it is not known yet
+    grad: str | None = None  # None if the node has none, "" if it is not known yet
     title: str = ""
-    node: int | None = None  # the place in the graph's topological order
-    across: float = 0.0  # the centre, from the box's
+    node: int | None = None  # its index in the graph's topological order
+    across: float = 0.0  # its centre, relative to that of the box
     down: float = 0.0
-    lit: bool = False  # of a weight
+    lit: bool = False  # whether a weight is highlighted
 
 
 @dataclass(eq=False, slots=True)
 class Box:
-    """What stands at one place: the cells of one or more nodes, or lines of plain words."""
+    """A box: the cells of one or more nodes, or lines of plain text."""
 
     kind: Kind
     width: float
     height: float
     cells: list[Cell] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)  # of a group or of words; the first is its name
+    lines: list[str] = field(default_factory=list)  # of a group or of plain text; the first is its name
     title: str = ""
     key: str = ""  # the same in every picture of a graph
-    lit: bool = False
-    count: int = 1  # how many nodes of the graph it stands for
+    lit: bool = False  # whether it is highlighted
+    count: int = 1  # the number of the graph's nodes that it represents
     heading: str = ""  # of its column
-    layer: int | None = None  # where it has to stand
-    ring: float = 0.0  # of the largest a, or δ, in the picture
+    layer: int | None = None  # in which it must be placed
+    ring: float = 0.0  # |a| or |δ|, relative to the largest in the picture
     tile: list[float] = field(default_factory=list)  # weights, as a square image
 
     def text_lines(self) -> list[str]:
-        """All words, for formats that know only lines of plain text."""
+        """Return all texts, for formats that support only lines of plain text."""
         lines = [*self.lines, "dropped" if self.kind == "dropped" else ""]
         for cell in self.cells:
             equals = " = " if cell.name and cell.formula else ""
@@ -73,35 +73,35 @@ class Box:
 
 @dataclass(eq=False, slots=True)
 class Wire:
-    """A line from one box to another, or with ``weight`` through the cell of a weight, or inside one box.
+    """A line from one box to another, through the cell of its ``weight`` if it has one, or inside one box.
 
     edges    data-edge of the wire, and of its last piece, from the weight to the box
-    local    the local derivative, written on it; ``carried``, what it carries back
-    share    of the largest that is carried in the picture, which its width shows; None: not lit
+    local    the local derivative, written on the wire; ``carried`` is the contribution that it carries back
+    share    of the derivative, relative to the largest in the picture; None if the wire is not highlighted
     """
 
     tail: Box
     head: Box
     edges: tuple[str, ...] = ()
     local: str = ""
-    given: str = ""  # what arrives at its head, which the local derivative is multiplied by
+    given: str = ""  # the upstream gradient, by which the local derivative is multiplied
     carried: str = ""
-    brief: bool = False  # leaves the local derivative out where there is no room
+    brief: bool = False  # omits the local derivative if space is short
     title: str = ""
     weight: Cell | None = None
     share: float | None = None
     width: float = 1.3
     idle: bool = False  # carries nothing
-    back: bool = False  # points back, as the backward pass does
+    back: bool = False  # whether its arrowhead points back
     sign: Literal["", "plus", "minus"] = ""
     ends: tuple[Cell, ...] = ()  # of a wire inside a box
 
 
 @dataclass
 class Figure:
-    """Boxes and wires in forward order, and the sentences below.
+    """Boxes and wires in forward order, and the sentences below them.
 
-    dense   columns of units with no room on the wires between them
+    dense   whether these are columns of units, without space for text on the wires
     """
 
     boxes: list[Box]
@@ -113,33 +113,33 @@ class Figure:
     dense: bool = False
 
     def between(self) -> list[Wire]:
-        """The wires that lead from one box to another."""
+        """Return the wires between different boxes."""
         return [wire for wire in self.wires if wire.tail is not wire.head]
 
     def sentences(self) -> list[str]:
-        """What stands below, warnings first, as plain text."""
+        """Return the sentences below the boxes as plain text, warnings first."""
         return [plain(text) for text in (*self.warnings, *self.captions)]
 
 
 def plain(text: str) -> str:
-    """Text without typesetting, w²_13 as w²₁₃; letters cannot be lowered there, so a_b stays as it is."""
+    """Return text without markup: w²_13 becomes w²₁₃, but a_b stays, because Unicode has few lowered letters."""
     return INDEXED.sub(lambda m: m[0] if m[3] or m[2][0].isalpha() else m[1] + m[2].translate(LOWERED), text)
 
 
 def typeset(text: str) -> str:
-    """Text for SVG: escaped, the index of w²_13 lowered.
+    """Return text for SVG: escaped, and with the index of w²_13 lowered.
 
     >>> typeset("∂f/∂w²_13 < 0")
     '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
     """
-    # an index ends one run of words and begins another; the first run needs no element, and an empty one does not
+    # each index ends a run of text and begins another; the first run needs no element, and empty ones are removed
     lower = '{}</tspan><tspan class="sub" dy="3">{}</tspan><tspan dy="-3">'.format
     runs = INDEXED.sub(lambda m: lower(m[1], m[2] or normalize("NFKC", m[3])), escape(text)) + "</tspan>"
     return runs.replace("</tspan>", "", 1).replace('<tspan dy="-3"></tspan>', "")
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """No less than what the text takes in the widest of the usual fonts (DejaVu, Verdana)."""
+    """Return an upper bound of the width of the text in common fonts, of which DejaVu and Verdana are the widest."""
     return sum(map(_em, INDEXED.sub(lambda m: m[1] + (m[2] or m[3]), text))) * size
 
 

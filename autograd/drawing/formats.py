@@ -1,7 +1,8 @@
-"""A drawing in every format: it shows itself in a notebook, is saved as a file, or handed over as Graphviz.
+"""A drawing and its formats: it displays itself in a notebook, is saved as a file, or becomes a Graphviz graph.
 
-SVG, HTML and Mermaid need nothing; PNG and PDF are the SVG, rendered. ``to_dot()`` gives the same boxes, words and
-colours to Graphviz, which lays them out itself; ``draw_dot`` writes the graph as micrograd's notebook draws it.
+SVG, HTML and Mermaid need no other package; PNG and PDF are rendered from the SVG. ``to_dot()`` passes the same
+boxes, texts and colours to Graphviz, which computes a new layout; ``draw_dot`` draws the graph in the style of
+micrograd's notebook.
 """
 
 from base64 import b64encode
@@ -29,23 +30,23 @@ from autograd.value import Value
 THEMES = '[data-jp-theme-light="true"] .drawing{color-scheme:light}'
 THEMES += '[data-jp-theme-light="false"] .drawing{color-scheme:dark}'
 MOST_MOVING = 60  # boxes of an animation
-MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # what GitHub's and others' viewers draw, unless they are configured
-FEWER_MARKS = 4_000  # in the scenes that a notebook keeps
-# a backslash and what Graphviz would read as an entity; in records its separators too
+MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # default limits of viewers, GitHub's included
+FEWER_MARKS = 4_000  # in the scenes that a notebook stores
+# Graphviz interprets backslashes and entities, and in records also separators
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
-RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call the directions
-ROUND, DOUBLE = ("([", "])"), ("[[", "]]")  # what encloses a label in Mermaid
+RANKDIR = {"right": "LR", "up": "BT"}  # the directions in Graphviz and Mermaid
+ROUND, DOUBLE = ("([", "])"), ("[[", "]]")  # around a label in Mermaid
 SHAPES = {"input": ROUND, "unit": ROUND, "dropped": ROUND, "output": DOUBLE, "group": DOUBLE}
-graphviz = partial(needed, "graphviz", "DOT is written by the graphviz package", "graphviz")
+graphviz = partial(needed, "graphviz", "DOT needs the graphviz package", "graphviz")
 
 
 @final
 class Drawing:
-    """A picture of a graph or a network. In a notebook it shows itself.
+    """A picture of a graph or a network, which displays itself in a notebook.
 
     figure      its boxes, wires and captions
-    placement   where they stand
+    placement   their positions
     svg         the picture as text
     """
 
@@ -64,7 +65,7 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """An image, which a notebook shows before it is trusted, too; in a viewer where its type is too small."""
+        """Return an image, which even an untrusted notebook shows; or a page to zoom if its text is too small."""
         if self.placement.is_small and not self._moves:
             return self._page(marks=FEWER_MARKS)._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
@@ -73,32 +74,33 @@ class Drawing:
         return f"<style>{THEMES}</style>{image}"
 
     def animate(self) -> "Drawing":
-        """Both passes in motion, to be saved as .svg or .gif; gradients show whether or not ``backward`` has run.
+        """Animate both passes, to be saved as .svg or .gif; gradients appear even if ``backward`` has not run.
 
-        Raises ValueError for a drawing that does not show each node of one Value, for one of more than 60 boxes, and
-        where inputs have changed since the Value was computed.
+        Raises ValueError if the drawing does not show each node of a single Value, if it has more than 60 boxes, or
+        if inputs have changed since the Value was computed.
         """
         is_lit = any(wire.back for wire in self.figure.wires)
         if self._root is None or is_lit or len(self.figure.boxes) > MOST_MOVING:
             reason = (
-                "the graph of one Value moves, not a model or several outputs" if self._root is None
-                else "the paths from wrt are lit already" if is_lit
-                else f"at most {MOST_MOVING} boxes move, and here are {len(self.figure.boxes):,}"
+                "only the graph of a single Value can move, not a model or several outputs" if self._root is None
+                else "the paths from wrt are highlighted" if is_lit
+                else f"{len(self.figure.boxes):,} boxes are more than the limit of {MOST_MOVING}"
             )  # fmt: skip
-            raise ValueError(f"animate: {reason}: draw(f).animate(), draw(node).animate() for a part, or walk(f)")
+            raise ValueError(f"animate: {reason}: use draw(f).animate(), draw(node).animate() for a part, or walk(f)")
         moving = copy(self)
         moving.svg, moving._moves = animated(self._root, svg(self.figure, self.placement, live=True)), True
         return moving
 
     def to_dot(self) -> Any:
-        """A ``graphviz.Digraph`` to restyle. Raises ImportError, which says what to install, without the package."""
+        """Return a ``graphviz.Digraph``, which can be restyled. Raises ImportError without the graphviz package."""
         return digraph(self.figure)
 
     def save(self, path: str | Path) -> Path:
-        """Write .svg, .html (.gif of an animation), .md (Mermaid), .dot, .png or .pdf, and return the path.
+        """Write .svg, .html (.gif for an animation), .md (Mermaid), .dot, .png or .pdf, and return the path.
 
-        Raises ValueError for another ending; ImportError or RuntimeError, which say what to install, where .dot lacks
-        the graphviz package, .png, .pdf or .gif the extra ``render`` or a font. Warns of a .md that few viewers draw.
+        Raises ValueError for any other file extension. Raises ImportError or RuntimeError, with what to install, if
+        .dot lacks the graphviz package, or .png, .pdf or .gif the extra ``render`` or a font. Warns about a .md that
+        is too large for most viewers.
         """
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {
@@ -112,20 +114,20 @@ class Drawing:
         }
         writers.pop(".html" if self._moves else ".gif")
         if (ending := path.suffix.lower()) not in writers:
-            remedy = "; draw(f).animate() makes a .gif" if ending == ".gif" else ""
-            raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}{remedy}")
+            remedy = "; only draw(f).animate() can be saved as .gif" if ending == ".gif" else ""
+            raise ValueError(f"{path.name}: a drawing can be saved as {', '.join(writers)}{remedy}")
         content = writers[ending]()
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
 
 def label(*lines: str) -> Any:
-    """Lines for a label, in which nothing is a command to Graphviz, not even <…> around it all."""
+    """Join lines to a label that Graphviz takes literally, even if <…> encloses it."""
     return graphviz().nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
 
 
-def _words(wire: Wire) -> str:
-    """What stands on a wire: a weight, a local derivative, what it carries back."""
+def _wire_text(wire: Wire) -> str:
+    """Return the text on a wire: a weight, a local derivative, and the contribution that it carries back."""
     weight = f"{wire.weight.name} = {wire.weight.data}" if wire.weight else ""
     return weight + (f" · {wire.local}" if wire.local else "") + (f" = {wire.carried}" if wire.carried else "")
 
@@ -139,7 +141,7 @@ def _stroke(wire: Wire) -> str:
 
 
 def digraph(figure: Figure) -> Any:
-    """The same boxes, words and colours, for Graphviz to lay out."""
+    """Return a Graphviz graph with the same boxes, texts and colours, but without positions."""
     graph = graphviz().Digraph()
     graph.attr(rankdir=RANKDIR[figure.direction], bgcolor=LIGHT["paper"])
     graph.attr("node", fontname="Helvetica", fontsize="11")
@@ -154,7 +156,7 @@ def digraph(figure: Figure) -> Any:
         )  # fmt: skip
     for wire in figure.between():
         graph.edge(
-            names[wire.tail], names[wire.head], label=label(plain(_words(wire))), color=_stroke(wire),
+            names[wire.tail], names[wire.head], label=label(plain(_wire_text(wire))), color=_stroke(wire),
             penwidth=f"{wire.width:.2f}", dir="back" if wire.back else "forward",
             arrowhead="none" if figure.dense else "normal",
         )  # fmt: skip
@@ -164,15 +166,15 @@ def digraph(figure: Figure) -> Any:
 
 
 def mermaid(figure: Figure) -> str:
-    """A flowchart in a fenced block, and the sentences below it as paragraphs."""
-    index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # words alone would float about
+    """Return a flowchart in a fenced block, followed by the sentences as paragraphs."""
+    index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # no edge would hold these in place
     lines, wires = ["```mermaid", f"flowchart {RANKDIR[figure.direction]}"], figure.between()
     for box, i in index.items():
         before, after = SHAPES.get(box.kind, ("[", "]"))
         lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
     line = "---" if figure.dense else "-->"
     for wire in wires:
-        label = f'|"{mermaid_text(plain(words))}"|' if (words := _words(wire)) else ""
+        label = f'|"{mermaid_text(plain(words))}"|' if (words := _wire_text(wire)) else ""
         lines.append(f"  n{index[wire.tail]} {line}{label} n{index[wire.head]}")
     fill, ink = LIGHT["fill"], LIGHT["ink"]
     lines += [f"  style n{i} fill:{fill},stroke:{_outline(box)},color:{ink}" for box, i in index.items()]
@@ -180,30 +182,30 @@ def mermaid(figure: Figure) -> str:
     chart = "\n".join([*lines, "```"])
     if len(chart) > MERMAID_CHARACTERS or len(wires) > MERMAID_EDGES:
         warn(
-            f"{len(chart):,} characters and {counted(len(wires), 'edge')}: viewers of Mermaid, GitHub's too, draw at "
-            f"most {MERMAID_CHARACTERS:,} characters and {MERMAID_EDGES} edges; save as .svg, or "
+            f"{len(chart):,} characters and {counted(len(wires), 'edge')}: Mermaid viewers, including GitHub's, draw "
+            f"at most {MERMAID_CHARACTERS:,} characters and {MERMAID_EDGES} edges; save as .svg, or use "
             "draw(f, collapse=True)", stacklevel=4,
         )  # fmt: skip
     return chart + "".join(f"\n\n{markdown_text(text)}" for text in figure.sentences()) + "\n"
 
 
 def mermaid_text(text: str) -> str:
-    """Words for a quoted label: every character that could end it, or be read as HTML or Markdown, by its number.
+    """Escape text for a quoted label: characters that could end it, or be read as HTML or Markdown, become numbers.
 
     >>> mermaid_text('say "<b>"')
     'say #34;#60;b#62;#34;'
     """
     words = "".join(c if c.isalnum() or c in " =.,/()" or ord(c) > 127 else f"#{ord(c)};" for c in text)
-    return words.replace("#92;", "#92;\u2060")  # Mermaid takes even this backslash, before an n, for a new line
+    return words.replace("#92;", "#92;\u2060")  # Mermaid would read even this, before an n, as a line break
 
 
 def markdown_text(text: str) -> str:
-    """Words for a paragraph: what Markdown or HTML would read is escaped."""
+    """Escape the characters of a paragraph that Markdown or HTML would interpret."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|&$~" else c for c in text)
 
 
 def draw_dot(f: Value, format: str = "svg", rankdir: str = "LR") -> Any:
-    """The graph as micrograd's notebook draws it: records of label, data and grad, and a node for each operation.
+    """Draw the graph in the style of micrograd's notebook: records of label, data and grad, and a node per operation.
 
     Returns a ``graphviz.Digraph``. Raises ImportError without the graphviz package.
 

@@ -1,8 +1,8 @@
-"""Big graphs as groups that can be opened by name: by layer, then by neuron, in the lecture's letters.
+"""Collapses large graphs into groups, by layer and then by neuron, which can be opened by name.
 
-Names tell: w²_13, b²_1, z²_1 and a²_1 belong to unit 1 of layer 2. What has no such name belongs with the latest
-layer among its operands, so that the unnamed z and a of a mini-batch find their neuron through their weights. A graph
-without such names is grouped by level, its distance from the inputs, and then by operation.
+Names determine the groups: w²_13, b²_1, z²_1 and a²_1 belong to unit 1 of layer 2. A node without such a name belongs
+to the latest layer among its operands, so that the unnamed z and a of a mini-batch find their neuron through their
+weights. A graph without such names is grouped by level, that is distance from the inputs, and then by operation.
 """
 
 import re
@@ -20,15 +20,15 @@ LECTURE_NAME = re.compile(r"([^\W\d_]\u0302?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\
 BANDS = 12  # of levels, at most
 MOST_SHOWN = 400
 MOST_BESIDE = 30  # innermost groups
-MOST_MIXED = 50  # of different kinds in one group; each kind of more is a group of its own
-Place = tuple[str, ...]  # the groups that a node is in, the outermost first
-Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
+MOST_MIXED = 50  # nodes of different kinds in one group; a larger one has a subgroup for each kind
+Place = tuple[str, ...]  # the groups that contain a node, the outermost first
+Unit = tuple[int, str]  # a layer and a unit in it; "" for a node that several units share
 
 
 class Groups:
-    """The groups of a display graph, found once for all its pictures; 400 boxes or less where one group is opened.
+    """The groups of a display graph, computed once for all its pictures; with one group open, at most 400 boxes.
 
-    around   the groups that a group, or a node by its name, is in, the outermost first
+    around   for the name of a group or of a node, the groups that contain it, the outermost first
     """
 
     def __init__(self, shown: Display) -> None:
@@ -46,7 +46,7 @@ class Groups:
         self._groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
         self._position = {node: i for i, node in enumerate(shown.nodes)}
         chains = {node: [self._groups[name] for name in places[node] if name in self._groups] for node in shown.nodes}
-        # the graph in its innermost groups, and nodes that are in none
+        # the innermost group of each node, or the node itself if no group contains it
         inmost = {node: chain[-1] if chain else node for node, chain in chains.items()}
         self._chain = {inner: chains[node] for node, inner in inmost.items()}
         self._inside = grouped((inner, node) for node, inner in inmost.items())
@@ -55,13 +55,13 @@ class Groups:
 
     @property
     def names(self) -> list[str]:
-        """All groups, those before that are around others."""
+        """The names of all groups, outer groups first."""
         return sorted(self._groups, key=lambda name: len(self.around[name]))
 
     def collapsed(self, opened: Sequence[str], alone: bool = False) -> Display:
-        """One node for each group but those opened and those around them; a node's name opens what it is in.
+        """Return the graph with one node for each closed group; the name of a node opens the groups that contain it.
 
-        alone   of many groups beside the one that is opened, one group is made: "rest of layer 2"
+        alone   combine many groups beside the open one into a single group, "rest of layer 2"
 
         Raises ValueError for a name that is neither a group's nor a node's.
         """
@@ -77,11 +77,11 @@ class Groups:
             around = [group for group in chain if group.name in open_groups]
             if alone and around and around[-1].name not in opened:
                 beside.setdefault(around[-1], []).append(inner)
-        for outer, groups in beside.items():
-            if len(groups) > MOST_BESIDE:
-                members = [node for inner in groups for node in self._inside[inner]]
+        for outer, inner_groups in beside.items():
+            if len(inner_groups) > MOST_BESIDE:
+                members = [node for inner in inner_groups for node in self._inside[inner]]
                 rest = DisplayNode(f"rest of {outer.name}", members=members, rows=[])
-                closed |= dict.fromkeys(groups, rest)
+                closed |= dict.fromkeys(inner_groups, rest)
         seen = {node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])}
         nodes = sorted(seen, key=self._place)
         edges: list[Edge] = []
@@ -95,19 +95,19 @@ class Groups:
                 merging += [((tail or edge.tail, head or edge.head), edge) for edge in parts]
         edges += [_sum(*ends, parts) for ends, parts in grouped(merging).items()]
         ordered = sorted(edges, key=lambda edge: self._place(edge.head))
-        shut = [node for node in nodes if node.members]
-        largest = max(shut, key=lambda group: len(group.members)).name if shut else ""
-        told = f"{counted(len(self.shown.nodes), 'node')} in {counted(len(shut), 'group')}"
-        told += f", {single:,} of them alone" if (single := len(nodes) - len(shut)) else ""
-        told += f"; open={largest!r} shows what is inside" if shut else ""
-        return replace(self.shown, nodes=nodes, edges=ordered, captions=[*self.shown.captions, told])
+        groups = [node for node in nodes if node.members]
+        largest = max(groups, key=lambda group: len(group.members)).name if groups else ""
+        caption = f"{counted(len(self.shown.nodes), 'node')} in {counted(len(groups), 'group')}"
+        caption += f", {single:,} of them ungrouped" if (single := len(nodes) - len(groups)) else ""
+        caption += f"; open={largest!r} shows the nodes inside" if groups else ""
+        return replace(self.shown, nodes=nodes, edges=ordered, captions=[*self.shown.captions, caption])
 
     def _place(self, node: DisplayNode) -> int:
         return self._position[node.members[0] if node.members else node]
 
 
 def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:
-    """All edges from one group to another as one, which carries what they carry of ∂f/∂s."""
+    """Combine all edges from one group to another into one, with the sum of their shares of ∂f/∂s."""
     shares = [edge.share for edge in edges if edge.share is not None]
     one = Edge(tail, head, edges[0].local, product=sum(shares), count=sum(edge.count for edge in edges))
     one.share = one.product if shares else None
@@ -115,7 +115,7 @@ def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:
 
 
 def _split(nodes: list[DisplayNode], places: dict[DisplayNode, Place], depth: int, room: int) -> None:
-    """Put what has more members than a picture has room for into numbered parts, as few as will do."""
+    """Divide groups with more members than a picture can show into numbered parts, as few as possible."""
     inside = grouped((places[node][depth] if len(places[node]) > depth else node, node) for node in nodes)
     count, room = len(inside), max(room, 4)
     if count > room:
@@ -131,7 +131,7 @@ def _split(nodes: list[DisplayNode], places: dict[DisplayNode, Place], depth: in
 
 
 def _units(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> dict[DisplayNode, Unit]:
-    """The layer and unit of every node that has one: by its own name, else by its operands."""
+    """Return the layer and unit of each node that has them, by its name or else by its operands."""
     units: dict[DisplayNode, Unit] = {}
     for node in shown.nodes:
         match = _lecture_name(node)
@@ -154,7 +154,7 @@ def _lecture_name(node: DisplayNode) -> re.Match[str] | None:
 def _by_layer(
     shown: Display, operands: dict[DisplayNode, list[DisplayNode]], units: dict[DisplayNode, Unit]
 ) -> dict[DisplayNode, Place]:
-    """Inputs, layers of neurons, and the loss: what is computed from the last layer without a weight of its own."""
+    """Return the groups of each node: inputs, a layer and a neuron, or the loss, which follows the last layer."""
     last = max(layer for layer, _ in units.values())
     loss = shown.root.name if shown.root.value is not None and shown.root.value.name else "loss"
     weighed = {n for n, above in operands.items() if any(x in units and x not in operands for x in above)}
@@ -169,13 +169,13 @@ def _by_layer(
             places[node] = (f"layer {layer}", z if unit else f"layer {layer}, shared")
         elif node in units or node not in first_user or first_user[node] in weighed:
             places[node] = ("inputs",)
-        else:  # a target, a dropout mask, a number: it belongs with what uses it
+        else:  # a target, a dropout mask or a number belongs to the group of the node that uses it
             places[node] = places[first_user[node]]
     return places
 
 
 def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> dict[DisplayNode, Place]:
-    """Bands of levels, and in each band one group for each operation."""
+    """Return the groups of each node: a band of levels, and in it an operation."""
     levels: dict[DisplayNode, int] = {}
     for node in shown.nodes:
         levels[node] = 1 + max((levels[x] for x in operands.get(node, ())), default=-1)
@@ -190,7 +190,7 @@ def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) ->
 
 
 def _by_role(shown: Display, places: dict[DisplayNode, Place]) -> None:
-    """In a large innermost group, as a neuron in a mini-batch, one group for all w, one for all z, and so on."""
+    """Divide a large innermost group, such as a neuron in a mini-batch, into groups of all w, all z, and so on."""
     for place, nodes in grouped((places[node], node) for node in shown.nodes).items():
         roles = {node: role_of(node) for node in nodes}
         if len(set(roles.values())) > 1 and len(nodes) > MOST_MIXED:

@@ -1,7 +1,7 @@
-"""The built-in layout: layers of boxes whose order crosses few wires (Sugiyama, Tagawa & Toda 1981), then positions.
+"""The built-in layout: orders layers of boxes so that few wires cross (Sugiyama, Tagawa & Toda 1981), then positions.
 
-Boxes stand in the even layers. Every wire passes each layer between its ends through a slot of its own, at least the
-one odd layer after its tail, so that wires never cross a box, parallel wires part, and labels get a place.
+Boxes are in the even layers. Every wire has its own slot in each layer between its ends, which include at least the
+odd layer after its tail, so that no wire crosses a box, parallel wires stay apart, and labels have space.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,16 @@ from autograd.drawing.display_graph import grouped
 from autograd.drawing.figure import ARROW, FONT_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Figure
 from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of, straighten
 
-COLUMN = 1058  # pixels that a notebook has for a picture
-LEAST_SIZE = 11  # of the type that is still read in a column
-GAP, DENSE_GAP = 14.0, 120.0  # between layers; within them always the first
-CURVE = 18.0  # to a weight and from it
+COLUMN = 1058  # the width in pixels that a notebook has for a picture
+LEAST_SIZE = 11  # of readable text
+GAP, DENSE_GAP = 14.0, 120.0  # between layers; within a layer, always GAP
+CURVE = 18.0  # before and after a weight
 MOST_APART = 14.0  # pixels between the ends of two wires at one box
 Point = tuple[float, float]
 
 
 class Route(NamedTuple):
-    """A wire's way: Bézier segments of three points each, with room for a head before the box at either end."""
+    """The route of a wire: Bézier segments of three points each, with space for an arrowhead at either end."""
 
     start: Point
     points: list[Point]
@@ -30,7 +30,7 @@ class Route(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where all of a figure stands: box centres and routes in its order; y grows downwards."""
+    """The positions of a figure: centres of its boxes and routes of its wires, in their order; y grows downwards."""
 
     width: float
     height: float
@@ -39,17 +39,17 @@ class Placement(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """How large a notebook's column shows it."""
+        """The scale at which a notebook's column shows the figure."""
         return min(1.0, COLUMN / (self.width + 28.0))
 
     @property
     def is_small(self) -> bool:
-        """Whether its type cannot be read there."""
+        """Whether its text is unreadable at that scale."""
         return self.scale * FONT_SIZE < LEAST_SIZE
 
 
 def placed(figure: Figure) -> Placement:
-    """The places in the figure's direction; from below upwards where a notebook's column would show that larger."""
+    """Lay out a figure in its direction, or upwards if a notebook's column shows that larger."""
     found = layered(figure)
     if figure.direction == "right" and found.is_small:
         turned = layered(replace(figure, direction="up"))
@@ -60,7 +60,7 @@ def placed(figure: Figure) -> Placement:
 
 
 def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
-    """Figures of the same columns as one, each below the one before."""
+    """Combine figures with the same columns into one, each below the previous one."""
     whole, (width, height, centres, routes) = figures[0], layered(figures[0])
     for figure in figures[1:]:
         below, shift = layered(figure), height + 2.0 * LINE_HEIGHT
@@ -75,40 +75,40 @@ def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
 
 
 def larger(placed: Iterable[tuple[Figure, Placement]], room: Point) -> tuple[Figure, Placement]:
-    """The one that this room shows larger."""
+    """Return the layout that is larger in this space."""
     return max(placed, key=lambda pair: min(room[0] / pair[1].width, room[1] / pair[1].height))
 
 
 def layered(figure: Figure) -> Placement:
-    """Place every box and wire; the same figure always gets the same places."""
+    """Lay out every box and wire; equal figures have equal layouts."""
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
     between = figure.between()
     ends = [(index[wire.tail], index[wire.head]) for wire in between]
     order = _order(len(index), ends)
     forward = [(tail, head) if order[tail] < order[head] else (head, tail) for tail, head in ends]
-    # boxes stand in the even layers; in a dense figure no layer lies between them
+    # boxes are in the even layers; a dense figure has no odd layers
     step, boxes = 1 if figure.dense else 2, []
     for box, layer in zip(figure.boxes, layers_of(list(order), forward)):
         boxes.append(Slot(step * (layer if box.layer is None else box.layer), *_turned(box.width, box.height, up)))
     chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
     for wire, chain in zip(between, chains) if not figure.dense else ():
-        slot = chain[(len(chain) // 2) | 1]  # nearest to the middle; odd, since no box stands in its layer
+        slot = chain[(len(chain) // 2) | 1]  # nearest to the middle; odd, because odd layers contain no boxes
         if wire.weight:
             slot.length, slot.breadth = _turned(*WEIGHT, up)
             slot.length += 2.0 * CURVE
-        else:  # room for a number
+        else:  # space for a number
             slot.length = LINE_HEIGHT if up else 0.75 * NUMBER
     return _placed(figure, boxes, chains, [before != after for before, after in zip(ends, forward)])
 
 
 def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
-    """(length along the layers' axis, breadth across it)."""
+    """Return (length along the layers' axis, breadth across it)."""
     return (height, width) if up else (width, height)
 
 
 def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
-    """Each box's place in a topological order, and in that order; groups may use each other, which closes cycles."""
+    """Return each box's index in a topological order, sorted by it; cycles of groups that use each other are cut."""
     into: list[list[int]] = [[] for _ in range(count)]
     for tail, head in ends:
         into[head].append(tail)
@@ -117,7 +117,7 @@ def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
     stack = list(range(count))
     while stack:
         i = stack.pop()
-        if i < 0:  # all that leads to ~i is done
+        if i < 0:  # all predecessors of ~i are done
             position[~i] = len(position)
         elif i not in seen:
             seen.add(i)
@@ -126,7 +126,7 @@ def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
 
 
 def _placed(figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned: list[bool]) -> Placement:
-    """Layers become columns, chains become curves that run straight through columns and bend between them."""
+    """Turn layers into columns, and chains into curves that run straight through columns and bend between them."""
     up = figure.direction == "up"
     passing = [chain[1:-1] for chain in chains]
     layers, lowest, highest = arranged([*boxes, *(slot for slots in passing for slot in slots)], GAP)
@@ -167,7 +167,7 @@ def _placed(figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned:
 
 
 def halfway(points: list[Point], part: float = 0.5) -> Point:
-    """The point at a part of the way, by the parameter of its Bézier segments."""
+    """Return the point at a fraction of the route, by the parameter of its Bézier segments."""
     segments = (len(points) - 1) // 3
     i = min(int(part * segments), segments - 1)
     t = part * segments - i
@@ -178,7 +178,7 @@ def halfway(points: list[Point], part: float = 0.5) -> Point:
 
 
 def _with_inner(figure: Figure, centres: list[Point], routes: list[Route]) -> list[Route]:
-    """A route for every wire: those inside a box lead straight from cell to cell."""
+    """Return a route for every wire; wires inside a box run straight from cell to cell."""
     centre_of, found = dict(zip(figure.boxes, centres)), dict(zip(figure.between(), routes))
     for wire in figure.wires:
         if wire.ends:
@@ -189,7 +189,7 @@ def _with_inner(figure: Figure, centres: list[Point], routes: list[Route]) -> li
 
 
 def _ports(ends: list[tuple[Slot, Slot]], apart: dict[Slot, float]) -> list[float]:
-    """Where each chain meets the box at its end: side by side across it, in the order of the slots that come next."""
+    """Return where each chain meets its box: side by side, in the order of the chains' next slots."""
     beside = grouped((box, (following.across, i)) for i, (box, following) in enumerate(ends))
     ports = [0.0] * len(ends)
     for box, chains in beside.items():
@@ -200,12 +200,12 @@ def _ports(ends: list[tuple[Slot, Slot]], apart: dict[Slot, float]) -> list[floa
 
 
 def _curve(stations: list[tuple[float, float, float]], backward: bool) -> list[Point]:
-    """The start, Bézier points through (from, to, across) of each station, and the tip."""
+    """Return the start, Bézier points through (from, to, across) of each station, and the tip."""
     points: list[Point] = []
     leaving = 0.0
     for i, (start, end, across) in enumerate(stations):
         slope = 0.0
-        if 0 < i < len(stations) - 1 and start == end:  # nothing beside it: pass without a bend
+        if 0 < i < len(stations) - 1 and start == end:  # a layer without length: pass smoothly
             (_, x, y), (x_after, _, y_after) = stations[i - 1], stations[i + 1]
             into, out = (across - y) / (start - x), (y_after - across) / (x_after - start)
             slope = 2.0 * min(into, out, key=abs) if into * out > 0.0 else 0.0

@@ -1,7 +1,7 @@
-"""Finds the network in a graph: its units, the weights on their way into them, and the loss behind them.
+"""Finds the network in a graph: its units, their weights, and the loss.
 
-A z = Σ w a + b whose weights are inputs that nothing else uses is a unit, together with its bias and its activation.
-So a network is drawn as on the slides, with the weights on the edges; other graphs keep a box for each input.
+A z = Σ w a + b is a unit, together with its bias and its activation, if its weights are inputs that no other node
+uses. Networks are then drawn as on the slides, with weights on the edges; other graphs keep a box for each input.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from autograd.notation import indexed
 from autograd.primitives import affine, dot
 from autograd.table import is_constant
 
-MOST_ROWS = 12  # scalars of a loss that stand in one box
+MOST_ROWS = 12  # scalars of a loss in one box
 
 
 class Neuron(NamedTuple):
-    """The nodes in one unit, its z and a among them, and the weights of its operands."""
+    """The nodes in one unit, including z and a, and the weights of its operands."""
 
     cells: list[DisplayNode]
     weights: list[DisplayNode]
@@ -30,7 +30,7 @@ class Network(NamedTuple):
 
 
 def network_in(shown: Display) -> Network:
-    """The units and the loss of a graph; without units, there is no loss either."""
+    """Return the units and the loss of a graph; a graph without units has no loss."""
     into, users = shown.into(), grouped((edge.tail, edge.head) for edge in shown.edges)
     units: dict[DisplayNode, Neuron] = {}
     for z in shown.nodes:
@@ -39,11 +39,11 @@ def network_in(shown: Display) -> Network:
             continue
         n = len(z.value.parents) // 2
         weights, bias = operands[:n], operands[2 * n :]
-        # where an a is a number, or was folded away, there is no wire for its weight to stand on
+        # if an a is a constant, or was folded away, its weight has no wire
         is_whole = [x.value for x in operands[: 2 * n]] == [*z.value.parents[: 2 * n]]
         if is_whole and all(_is_own(leaf, users) for leaf in (*weights, *bias)):
             cells = [*bias, z]
-            for node in _activation(z, users):  # with the inputs that it alone uses, as a dropout mask
+            for node in _activation(z, users):  # with inputs that only it uses, such as a dropout mask
                 cells += [*(edge.tail for edge in into[node] if _is_own(edge.tail, users)), node]
             units[z] = Neuron(cells, weights)
     inside = {node for unit in units.values() for node in unit.cells}
@@ -56,13 +56,13 @@ def network_in(shown: Display) -> Network:
 
 
 def _is_own(leaf: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> bool:
-    """Whether it is an input that one node uses once."""
+    """Return whether the leaf is an input that is used exactly once."""
     value = leaf.value
     return value is not None and not value.parents and not is_constant(value) and len(users[leaf]) == 1
 
 
 def _activation(z: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> Iterator[DisplayNode]:
-    """What z alone leads to, one after the other, up to the a of the unit."""
+    """Yield the nodes after z, each the only user of the one before, up to the unit's a."""
     node = z
     while len(after := users.get(node, [])) == 1 and (value := after[0].value) is not None:
         of_z, of_next = indexed(z.name), indexed(after[0].name)

@@ -1,7 +1,7 @@
-"""The lecture's neuron diagram: a column of units for each layer, and the wires between them.
+"""The lecture's neuron diagram: a column of units for each layer, with wires between them.
 
-It has two faces. Forward, wires are as wide as |w| and rings as |a|; backward, once δ is known, as |∂L/∂w| and |δ|.
-Colours tell signs.
+There are two figures. In the forward figure, the width of wires shows |w| and that of rings |a|; in the backward
+figure, once δ is known, |∂L/∂w| and |δ|. Colours show signs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,24 +15,26 @@ from autograd.text import counted, text_name
 from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
-MANY = 60  # wires, which are drawn thinner
-LEAST_TILE = 16  # inputs in a square, which the units of the first layer show as an image of their weights
+MANY = 60  # wires; more are drawn thinner
+LEAST_TILE = 16  # inputs in a square; from here on, units of the first layer show their weights as an image
 
 
 def neuron_figures(diagram: Diagram) -> list[Figure]:
-    """One face, or both where δ is known. ValueError where weights and layers do not fit."""
+    """Return the forward figure, and the backward one if δ is known. Raises ValueError if weights do not fit."""
     sizes = [len(layer) for layer in diagram.layers]
     for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
         if len(W) != after or any(len(row) != before for row in W):
-            raise ValueError(f"layer {l} has {after} units that read {before}: its W needs as many rows and columns")
+            raise ValueError(
+                f"layer {l} has {after} units with {before} inputs each: its W must be {after} × {before}"
+            )
     if len(diagram.weights) != len(sizes) - 1:
-        raise ValueError(f"{len(sizes)} layers and {len(diagram.weights)} matrices: each but the input needs one")
-    forward = _face(diagram, is_backward=False)
+        raise ValueError(f"{len(sizes)} layers need {len(sizes) - 1} matrices of weights, not {len(diagram.weights)}")
+    forward = _figure(diagram, is_backward=False)
     known = any(name.startswith("δ") for layer in diagram.layers for unit in layer for name in unit.numbers)
-    return [forward, _face(diagram, is_backward=True)] if known else [forward]
+    return [forward, _figure(diagram, is_backward=True)] if known else [forward]
 
 
-def _face(diagram: Diagram, is_backward: bool) -> Figure:
+def _figure(diagram: Diagram, is_backward: bool) -> Figure:
     layers, sizes = diagram.layers, [len(layer) for layer in diagram.layers]
     is_tiled = sizes[0] >= LEAST_TILE and isqrt(sizes[0]) ** 2 == sizes[0] and len(sizes) > 1
     columns = [_column(layer, is_backward) for layer in layers]
@@ -51,8 +53,8 @@ def _face(diagram: Diagram, is_backward: bool) -> Figure:
     wires, largest = _wires(diagram, columns, is_backward)
     if is_tiled:
         wires += [Wire(image, box, width=0.8, idle=True) for i, box in columns[1].items() if i >= 0]
-    what, ring = ("|∂L/∂w|", "|δ|") if is_backward else ("|w|", "|a|")
-    legend = [f"width: {what}, up to {number_text(largest, 3)}", "purple and +: positive; green and −: negative"]
+    width, ring = ("|∂L/∂w|", "|δ|") if is_backward else ("|w|", "|a|")
+    legend = [f"width: {width}, up to {number_text(largest, 3)}", "purple and +: positive; green and −: negative"]
     legend += [f"ring: {ring}"] * any(unit.numbers for layer in layers for unit in layer)
     legend += ["wide layers: first and last units"] * any(-1 in column for column in columns[is_tiled:])
     boxes = [box for column in columns for box in column.values()]
@@ -69,7 +71,7 @@ def _number(w: Value, is_backward: bool) -> float:
 
 
 def _column(layer: Sequence[Unit], is_backward: bool) -> dict[int, Box]:
-    """The boxes of a layer by the index of their unit; between first and last units, −1 for all the others."""
+    """Return the boxes of a layer by the index of their unit; −1 is the box for all units that are not drawn."""
     n, more = len(layer), len(layer) - FIRST - LAST
     shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
     others = Box("words", 80.0, 40.0, [], ["⋮", f"{more:,} more"], f"{more:,} units that are not drawn", count=more)
@@ -77,7 +79,7 @@ def _column(layer: Sequence[Unit], is_backward: bool) -> dict[int, Box]:
 
 
 def _unit(unit: Unit, is_backward: bool) -> Box:
-    """A cell for each number: z and a forward, δ backward; the unit's name where it has none."""
+    """Return a box with a cell for each number: z and a forward, δ backward; or for the unit's name."""
     title = "\n".join([unit.name, *(f"{name} = {x!r}" for name, x in unit.numbers.items())])
     cells = []
     for name, x in unit.numbers.items():
@@ -90,13 +92,13 @@ def _unit(unit: Unit, is_backward: bool) -> Box:
     for i, cell in enumerate(cells):
         cell.across = (i - (len(cells) - 1) / 2) * width
     height = ((2 if unit.numbers else 1) + unit.dropped) * LINE_HEIGHT + PADDING
-    width = max(1, sum(name[0] != "δ" for name in unit.numbers)) * width + 16.0  # the same in both faces
+    width = max(1, sum(name[0] != "δ" for name in unit.numbers)) * width + 16.0  # the same in both figures
     kind: Kind = "dropped" if unit.dropped else "unit"
     return Box(kind, round(width), height, cells, key=unit.name, ring=abs(ring))
 
 
 def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: bool) -> tuple[list[Wire], float]:
-    """One for each weight between two units, and the largest number; what leads to a dropped unit is thin."""
+    """Return a wire for each weight between drawn units, and the largest number; wires of dropped units are thin."""
     numbers = [abs(_number(w, is_backward)) for W in diagram.weights for row in W for w in row]
     largest = max(numbers, default=0.0)
     widest = 4.2 if len(numbers) <= MANY else 2.2

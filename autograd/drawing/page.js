@@ -1,15 +1,15 @@
-// The picture in the viewer: groups open into scenes of their own and close again, and names are found.
+// The page of a drawing: opens each group in its own scene, closes it again, and searches for names.
 const frame = named("frame");
 const viewer = new Viewer(frame, frame.querySelector("svg"), zoomed);
 const HOME = viewer.svg.outerHTML;
 const say = (words) => { named("state").textContent = words; };
 const low = (index) => index.slice(1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const boxes = () => [...viewer.svg.querySelectorAll("[data-box]")];
-let at = ""; // the group that is opened; "" at home
-let beyond = 1; // how far it was zoomed out since all is shown
+let at = ""; // the open group; "" for the whole graph
+let beyond = 1; // the factor zoomed out beyond the whole picture
 let changed = -Infinity;
 
-/** The groups around one that have scenes, the outermost first, and itself. */
+/** Returns a group and the groups around it that have scenes, the outermost first. */
 const path = (name) => (name ? SCENES.get(name)[0].filter((outer) => SCENES.has(outer)) : []);
 
 async function unpacked(text) {
@@ -17,19 +17,19 @@ async function unpacked(text) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 }
 
-/** Shows another scene: what both have moves to its new place, the rest comes out of the group. */
+/** Shows another scene: boxes in both scenes move to their new places, the others emerge from the group. */
 async function enter(name) {
   if (name === at) return;
   [at, beyond, changed] = [name, 1, performance.now()];
   const markup = name ? await unpacked(SCENES.get(name)[1]) : HOME;
-  if (at !== name) return; // another was faster
+  if (at !== name) return; // another scene was entered meanwhile
   const before = new Map(boxes().map((box) => [box.dataset.box, box.getBoundingClientRect()]));
   const scene = new DOMParser().parseFromString(markup, "text/html").querySelector("svg");
   viewer.svg.replaceWith(scene);
-  if (document.activeElement !== named("wanted")) frame.focus(); // what had it is gone
+  if (document.activeElement !== named("wanted")) frame.focus(); // the focused box is gone
   viewer.show(scene);
-  dress();
-  look();
+  decorate();
+  search();
   if (stillness.matches) return;
   const timing = { duration: 450, easing: "ease-out" };
   for (const box of boxes()) {
@@ -44,8 +44,8 @@ async function enter(name) {
   for (const rest of scene.querySelectorAll(".edges, .weights, .locals")) rest.animate({ opacity: [0, 0, 1] }, timing);
 }
 
-/** Makes buttons of the groups, and writes where the scene is. */
-function dress() {
+/** Turns groups into buttons, and writes the path to the scene. */
+function decorate() {
   viewer.svg.role = "group";
   for (const box of viewer.svg.querySelectorAll(".group")) Object.assign(box, { role: "button", tabIndex: 0 });
   named("path").replaceChildren();
@@ -56,7 +56,7 @@ function dress() {
 function open(box) {
   const name = box?.dataset.box.replace(/^rest of /, "");
   if (SCENES.has(name)) enter(name);
-  else if (box) say(`draw(…, open="${name}") shows what is inside.`);
+  else if (box) say(`draw(…, open="${name}") shows the nodes inside.`);
 }
 
 frame.addEventListener("click", ({ target }) => open(target.closest(".group")));
@@ -65,7 +65,7 @@ frame.addEventListener("keydown", ({ key, target }) => {
   if (key === "Escape") enter(path(at).at(-2) ?? "");
 });
 
-/** A group that fills the frame opens; zoomed out beyond all of it, it closes. */
+/** Opens a group that fills more than half of the frame; closes it when zoomed out beyond the whole scene. */
 function zoomed({ x, y }, factor) {
   beyond = viewer.moved ? 1 : beyond * factor;
   if (performance.now() - changed < 500) return;
@@ -77,17 +77,17 @@ function zoomed({ x, y }, factor) {
 
 // ---- names -------------------------------------------------------------------------------------------------------
 
-const spelled = (name) => name.normalize("NFKC").replaceAll("_", "").toLowerCase(); // w²_13 is found by w213 too
+const spelled = (name) => name.normalize("NFKC").replaceAll("_", "").toLowerCase(); // w213 finds w²_13
 let [found, next] = [[], 0];
 
-/** What has the name that is asked for glows, or begins with it, or the closed group that holds it. */
-function look() {
+/** Highlights the boxes with the name searched for, or that begin with it, and closed groups that contain one. */
+function search() {
   const wanted = spelled(named("wanted").value.trim());
   const all = [...viewer.svg.querySelectorAll(".box, .weight")];
-  const told = (title) => title.textContent.split(/ = |\n/)[0];
+  const nameIn = (title) => title.textContent.split(/ = |\n/)[0];
   const holding = (fits) => {
     const holders = new Set(NAMES.filter(([, held]) => held.split("\n").some(fits)).flatMap(([place]) => place));
-    const names = (box) => [box.dataset.box ?? "", ...[...box.querySelectorAll("title")].map(told)];
+    const names = (box) => [box.dataset.box ?? "", ...[...box.querySelectorAll("title")].map(nameIn)];
     return all.filter((box) => holders.has(box.dataset.box) || names(box).some(fits));
   };
   found = wanted ? holding((name) => spelled(name) === wanted) : [];
@@ -97,7 +97,7 @@ function look() {
   say(wanted ? `${found.length || "nothing"} found` : "");
 }
 
-named("wanted").addEventListener("input", look);
+named("wanted").addEventListener("input", search);
 named("wanted").form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!found.length) return;
@@ -107,4 +107,4 @@ named("wanted").form.addEventListener("submit", (event) => {
   viewer.reveal([box]);
   say(`${(next - 1) % found.length + 1} of ${found.length} found`);
 });
-dress();
+decorate();

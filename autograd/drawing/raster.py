@@ -1,6 +1,6 @@
-"""PNG, GIF and PDF of a picture's SVG, by programs that know neither custom properties nor a system's own fonts.
+"""Converts a picture's SVG to PNG, GIF and PDF, with renderers that know neither custom properties nor system fonts.
 
-The same boxes at the same places: resvg paints pixels, Typst writes vectors and text that can be selected.
+All boxes keep their positions. resvg renders pixels; Typst writes vectors and text that can be selected.
 """
 
 import re
@@ -18,19 +18,19 @@ from xml.etree.ElementTree import fromstring, tostring
 from autograd.colours import LIGHT
 from autograd.drawing.layered import halfway
 
-FRAMES = 12  # a second, of a GIF
+FRAMES = 12  # per second of a GIF
 
-FONTS = {  # for the families that pictures name, the first that there is; those with all of ⁰ ₀ ∂ σ come first
+FONTS = {  # fallbacks for the families that pictures name; fonts with all of ⁰ ₀ ∂ σ come first
     "system-ui": "'DejaVu Sans','Noto Sans','Segoe UI',Helvetica,Arial,'Liberation Sans',sans-serif",
     "Georgia": "'DejaVu Serif','Noto Serif',Georgia,'Times New Roman','Liberation Serif',serif",
 }
 WORD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text y="9" font-family="system-ui">x</text></svg>'
 PAGE = b'#set document(date: none)\n#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")'
-NO_FONT = "there is no font to write with: apt-get install fonts-dejavu, or pip install matplotlib, which brings one"
+NO_FONT = "no font was found: apt-get install fonts-dejavu, or pip install matplotlib, which includes one"
 
 
 def light(svg: str) -> str:
-    """The SVG in the light colours, each written where it is used, and in fonts that most machines have.
+    """Return the SVG with light colours in place of custom properties, and with fonts that most machines have.
 
     >>> light('<path fill="var(--ink)"/>') == f'<path fill="{LIGHT["ink"]}"/>'
     True
@@ -40,21 +40,21 @@ def light(svg: str) -> str:
 
 
 def png(svg: str, zoom: int = 2) -> bytes:
-    """Pixels, ``zoom`` for each of the SVG. Raises ImportError or RuntimeError, which say what to install."""
-    if not _paints_words():
+    """Return a PNG, ``zoom`` times as large as the SVG. Raises ImportError or RuntimeError with what to install."""
+    if not _renders_text():
         raise RuntimeError(NO_FONT)
     return _painted(svg, zoom)
 
 
 def pdf(svg: str) -> bytes:
-    """One page as large as the picture. Raises ImportError, which says what to install."""
+    """Return a PDF of one page, as large as the picture. Raises ImportError with what to install."""
     files = {"main.typ": PAGE, "picture.svg": light(svg).encode()}
-    # ``root`` need not hold the files; the working folder, its default, may be one that cannot be read
+    # ``root`` does not need to contain the files; its default, the working folder, may be unreadable
     return bytes(needed("typst", "PDF needs typst").compile(files, root=gettempdir(), font_paths=_fonts()))
 
 
 def gif(svg: str) -> bytes:
-    """The frames of an animated SVG. Raises as ``png``."""
+    """Return an animated SVG as a GIF. Raises the same errors as ``png``."""
     image = needed("PIL.Image", "GIF needs pillow")
     count = int(FRAMES * float(svg.partition(' dur="')[2].partition("s")[0]))
     stills = [(shown, len(list(same))) for shown, same in groupby(_still(svg, i / count) for i in range(count))]
@@ -66,8 +66,8 @@ def gif(svg: str) -> bytes:
     return content.getvalue()
 
 
-def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and .html need nothing") -> Any:
-    """The package. Raises ImportError, which says why it is needed and what to install, without it."""
+def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and .html need no extra") -> Any:
+    """Import a package. Raises ImportError with the reason and with what to install if it is missing."""
     try:
         return import_module(package)
     except ImportError:
@@ -80,7 +80,7 @@ def _painted(svg: str, zoom: int = 1) -> bytes:
 
 
 def _still(svg: str, part: float) -> str:
-    """An animation as it is after a part of its time, by the keys that ``animation`` writes."""
+    """Return a still picture at a fraction of an animation's duration, from the keys that ``animation`` writes."""
     root = fromstring(svg)
     ways = {f"#{path.get('id')}": path.get("d", "") for path in root.iter() if path.get("d")}
     for element in root.iter():
@@ -91,7 +91,7 @@ def _still(svg: str, part: float) -> str:
                 points: list[tuple[float, float]] = []
                 for kind, numbers in re.findall("([MLC])([^MLC]+)", ways[change[0].get("href", "")]):
                     xs = [float(x) for x in re.findall(r"-?[\d.]+", numbers)]
-                    points += list(zip(xs[::2], xs[1::2])) * (3 if kind == "L" else 1)  # a straight piece is a curve
+                    points += list(zip(xs[::2], xs[1::2])) * (3 if kind == "L" else 1)  # a line as a curve
                 x, y = halfway(points, 1.0 - done if "back" in element.get("class", "") else done)
                 element.set("transform", f"translate({x:.1f} {y:.1f})")
             elif at:
@@ -101,12 +101,12 @@ def _still(svg: str, part: float) -> str:
 
 
 @cache
-def _paints_words() -> bool:
-    """Text in a font that there is not would be left out without a word."""
+def _renders_text() -> bool:
+    """Return whether text is rendered: without a font, the renderer silently omits it."""
     return _painted(WORD) != _painted(WORD.replace(">x<", "><"))
 
 
 def _fonts() -> list[str]:
-    """The folder of the fonts that Matplotlib brings, where it is installed."""
+    """Return the folder of the fonts in Matplotlib, if it is installed."""
     found = find_spec("matplotlib")
     return [str(Path(found.origin).parent / "mpl-data/fonts/ttf")] if found and found.origin else []

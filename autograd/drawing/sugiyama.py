@@ -1,6 +1,6 @@
-"""How pictures of a graph stay readable: in each layer an order in which few edges cross, then places in that order.
+"""Orders the layers of a graph so that few edges cross, and then positions the nodes in that order.
 
-Nodes stand in layers, and an edge has a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 1981).
+Nodes are in layers, and an edge has its own slot in each layer that it passes (Sugiyama, Tagawa & Toda 1981).
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from autograd.drawing.display_graph import grouped
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
-THIN = 4.0  # what an edge takes across where it passes a layer
+THIN = 4.0  # the breadth of an edge that passes a layer
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """The place of a box, or of an edge on its way, in one layer."""
+    """The space of a box, or of a passing edge, in one layer."""
 
     layer: int
     length: float = 0.0  # along the layers' axis
     breadth: float = 0.0  # across it
-    across: float = 0.0  # where its middle is
+    across: float = 0.0  # the position of its middle
     before: list[Slot] = field(default_factory=list)
     after: list[Slot] = field(default_factory=list)
 
 
 def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The layer of each node: beyond all its tails; a node without tails next to its nearest head.
+    """Return the layer of each node: after all its tails, or if it has none, just before its nearest head.
 
-    order   the nodes' numbers, tails before heads
+    order   the numbers of the nodes, tails before heads
 
     >>> layers_of([0, 1, 3, 2], [(0, 1), (1, 2), (3, 2)])
     [0, 1, 2, 1]
@@ -47,7 +47,7 @@ def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[in
 
 
 def joined(tail: Slot, head: Slot) -> list[Slot]:
-    """From tail to head, one thin slot in each layer between."""
+    """Connect tail and head by a thin slot in each layer between them, and return all slots."""
     slots = [tail, *(Slot(layer, breadth=THIN) for layer in range(tail.layer + 1, head.layer)), head]
     for before, after in pairwise(slots):
         before.after.append(after)
@@ -56,16 +56,16 @@ def joined(tail: Slot, head: Slot) -> list[Slot]:
 
 
 def arranged(slots: Sequence[Slot], gap: float) -> tuple[list[list[Slot]], float, float]:
-    """The layers, each slot ``across`` at its place; and between which places all of them stand."""
-    standing = grouped((slot.layer, slot) for slot in slots)
-    layers = _ordered([standing.get(i, []) for i in range(1 + max(standing))])
+    """Set ``across`` of each slot; return the layers in order, and the lowest and highest end of a slot."""
+    in_layer = grouped((slot.layer, slot) for slot in slots)
+    layers = _ordered([in_layer.get(i, []) for i in range(1 + max(in_layer))])
     _align(layers, gap)
     lowest = min(slot.across - slot.breadth / 2 for slot in slots)
     return layers, lowest, max(slot.across + slot.breadth / 2 for slot in slots)
 
 
 def _ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
-    """The order in each layer, by barycentres, there and back; the best of all sweeps."""
+    """Order each layer by barycentres, in sweeps back and forth; return the best order found."""
     best, fewest = layers, _crossings(layers)
     sweeps = min(SWEEPS, MOST_MOVES // sum(map(len, layers)))
     for sweep in range(sweeps):
@@ -90,7 +90,7 @@ def _mean(numbers: Sequence[float], otherwise: float) -> float:
 
 
 def _crossings(layers: list[list[Slot]]) -> int:
-    """How many pairs of edges cross between neighbouring layers."""
+    """Return the number of pairs of edges that cross between neighbouring layers."""
     crossings = 0
     for layer, following in pairwise(layers):
         position = {slot: i for i, slot in enumerate(following)}
@@ -104,7 +104,7 @@ def _crossings(layers: list[list[Slot]]) -> int:
 
 
 def _align(layers: list[list[Slot]], gap: float) -> None:
-    """Move each slot towards its neighbours in the layers beside it, in order and at least ``gap`` apart."""
+    """Move each slot towards its neighbours in adjacent layers, in order and at least ``gap`` apart."""
     for layer in layers:
         _spread(layer, [0.0] * len(layer), gap)
     for turn in range(ALIGNMENTS):
@@ -114,10 +114,10 @@ def _align(layers: list[list[Slot]], gap: float) -> None:
 
 
 def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
-    """The places nearest to those wanted, by least squares, that keep the order and do not overlap."""
+    """Set the positions nearest to those wanted, by least squares, that keep the order and the gap."""
     apart = ((slot.breadth + after.breadth) / 2 + gap for slot, after in pairwise(layer))
     offsets = list(accumulate(apart, initial=0.0))
-    blocks: list[tuple[float, int]] = []  # pool adjacent violators: the sum and the size of each
+    blocks: list[tuple[float, int]] = []  # of pool adjacent violators: the sum and the size of each
     for place, distance in zip(wanted, offsets):
         total, size = place - distance, 1
         while blocks and blocks[-1][0] / blocks[-1][1] >= total / size:
@@ -130,7 +130,7 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
 
 
 def straighten(chains: Sequence[list[Slot]], layers: list[list[Slot]], gap: float) -> None:
-    """Move the slots of each edge to one height as far as their neighbours leave room, in as few pieces as can be."""
+    """Align the slots of each edge as far as their neighbours leave space, in as few pieces as possible."""
     above = {slot: after for layer in layers for slot, after in pairwise(layer)}
     below = {after: slot for slot, after in above.items()}
 

@@ -1,7 +1,7 @@
-"""The SVG writer: every picture of a graph, for files, notebooks and pages, in light and dark.
+"""Writes figures as SVG, for files, notebooks and pages, in light and dark.
 
-Each node is a group with ``data-node``, its place in the graph's topological order; each edge one with
-``data-edge``, as 6:0 for the first operand of node 6. Pages and formulas find them by these.
+Each node is a group with ``data-node``, its index in the graph's topological order; each edge is one with
+``data-edge``, such as 6:0 for the first operand of node 6. Pages and formulas find them by these attributes.
 """
 
 import re
@@ -23,13 +23,13 @@ MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
 PAIR = "{0[0]:.1f},{0[1]:.1f}".format
 SEAM = -19.0  # between a weight's name and its numbers
-MOST_SIGNS = 24  # wires, the widest, write their sign
+MOST_SIGNS = 24  # shown on the widest wires
 
 
 def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
-    """The figure as a document that stands alone, in a page or in an image.
+    """Return the figure as a standalone document, for a page or an image.
 
-    live   for a page that shows one step after the other: with heads at both ends of a wire, and without the style
+    live   for a page that shows one step at a time: with arrowheads at both ends of a wire, and without the style
     """
     sentences = [("heavy", text) for text in figure.warnings] + [("quiet", text) for text in figure.captions]
     headed = figure.boxes if figure.direction == "right" else []
@@ -66,7 +66,7 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
 
 @cache
 def style_sheet() -> str:
-    """The style of all pictures, as short as it can be written."""
+    """Return the style of all pictures, minified."""
     rules = re.sub(r"/\*.*?\*/|\n", "", own_file("picture.css", "autograd.drawing"))
     return custom_properties(".picture") + re.sub(r"\s*([{};:,]) *", r"\1", rules).replace(";}", "}")
 
@@ -85,7 +85,7 @@ def _path(points: list[Point]) -> str:
 
 
 def _edge(wire: Wire, route: Route, live: bool) -> str:
-    """The wire, and where a weight stands on it a second edge, for its last piece."""
+    """Write a wire; if a weight is on it, its last piece is a second edge."""
     inside, lit = wire.tail is wire.head, wire.weight is not None and wire.weight.lit
     kinds = ["edge", "inner" * inside, "lit" * (wire.share is not None), "idle" * wire.idle, wire.sign]
     ahead = f'<path class="tip ahead" d="{_head(route.points[-1], route.tip, wire.width)}"/>'
@@ -112,7 +112,7 @@ def _edge(wire: Wire, route: Route, live: bool) -> str:
 
 
 def _head(base: Point, tip: Point, width: float) -> str:
-    """A triangle at the end of a wire, wider than the wire."""
+    """Write a triangle at the end of a wire, wider than the wire."""
     spread = 0.45 + 0.16 * width
     dx, dy = (tip[0] - base[0]) * spread, (tip[1] - base[1]) * spread
     ends = tip, (base[0] - dy, base[1] + dx), (base[0] + dy, base[1] - dx)
@@ -120,7 +120,7 @@ def _head(base: Point, tip: Point, width: float) -> str:
 
 
 def _last_piece(route: Route) -> list[Point]:
-    """The way from the label to the end: whole segments, or the second half of a single one."""
+    """Return the route from the label to the end: whole segments, or the second half of a single one."""
     points = route.points
     if len(points) > 4:
         x, y = route.label
@@ -133,7 +133,7 @@ def _last_piece(route: Route) -> list[Point]:
 
 
 def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placement, live: bool) -> list[str]:
-    """The numbers and signs on the wires, each where it covers no box and no other, if there is such a place."""
+    """Write the numbers and signs on the wires, each where it overlaps boxes and other texts the least."""
     taken = [(*centre, box.width, box.height) for box, centre in zip(figure.boxes, placement.centres)]
     taken += [(*route.label, *sizes.WEIGHT) for wire, route in drawn if wire.weight and not figure.dense]
     signed = {wire for wire, _ in sorted(drawn, key=lambda pair: -pair[0].width)[:MOST_SIGNS]}
@@ -142,7 +142,7 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
         if wire.tail is wire.head:
             continue
         local = f"{wire.given} · {wire.local}".lstrip() + " = " * bool(wire.carried) if wire.local else ""
-        # from one column of boxes to the next
+        # the space between two columns of boxes
         room = sizes.NUMBER if figure.direction == "up" else abs(route.tip[0] - route.start[0])
         if wire.brief and text_width(local + wire.carried) > room:
             local = ""
@@ -150,7 +150,7 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
         words = local + wire.carried + sign
         if not words and not live:
             continue
-        # a sign stands on its wire, near the end that gives; a number may stand beside it
+        # a sign is on its wire, near the end from which it comes; a number may be beside the wire
         middle, shifts = (0.75 if wire.back else 0.25, (0.0,)) if sign else (0.5, (0.0, -9.0, 9.0))
         width = text_width(words) + 6.0 if words else sizes.NUMBER
         tries = (halfway(route.points, middle + aside) for aside in (0.0, -0.1, 0.1, -0.2, 0.2, 0.05, -0.05))
@@ -172,19 +172,19 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """The area that two rectangles, centre and size, share."""
+    """Return the area that two rectangles, given as centre and size, have in common."""
     sides = [(a[i + 2] + b[i + 2]) / 2 - abs(a[i] - b[i]) for i in (0, 1)]
     return max(0.0, sides[0]) * max(0.0, sides[1])
 
 
 def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
-    """A weight on its wire, its gradient below it; in a dense figure only when it is asked for."""
+    """Write a weight on its wire, with its gradient below; in a dense figure it is hidden until it is selected."""
     assert wire.weight is not None
     (width, height), (x, y), cell = sizes.WEIGHT, route.label, wire.weight
     state = " asked" * dense + " lit" * cell.lit
     first, name = -3.5 if live or cell.grad else 4.5, f'<tspan class="formula">{typeset(cell.name)}</tspan>'
     left = right = width / 2
-    if dense:  # nothing stands beside it
+    if dense:  # no other text is beside it
         left, right = max(left, text_width(cell.name, 14) + 8.0 - SEAM), SEAM + sizes.NUMBER + 7.0
     return (
         f'<g class="node weight{state}" data-node="{cell.node}" transform="translate({x:.1f} {y:.1f})">'
@@ -195,7 +195,7 @@ def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
 
 
 def _slope(cell: Cell) -> str:
-    """The gradient, as ∂ or, for a z of the lecture, δ."""
+    """Write the gradient after ∂ or, for a z of the lecture, δ."""
     grad = cell.grad or ""
     return grad if grad[:1] in ("", "‖") else f"{derivative('', cell.name)[0]} {grad}"
 
@@ -227,7 +227,7 @@ def _box(box: Box, centre: Point) -> str:
 
 
 def _tile(box: Box) -> list[str]:
-    """The weights into a unit as an image, at its left."""
+    """Write the weights into a unit as an image, at its left."""
     side, largest = isqrt(len(box.tile)), max(map(abs, box.tile), default=0.0) or 1.0
     left, top = PADDING - box.width / 2, -side * PIXEL / 2
     return [
@@ -243,7 +243,7 @@ def _node(cell: Cell, texts: str) -> str:
 
 
 def _first_line(cell: Cell, formula: str) -> str:
-    """Name and formula, as parts of one line."""
+    """Write name and formula as parts of one line."""
     name = f'<tspan class="name">{typeset(cell.name)}</tspan>' if cell.name else ""
     raised = ' dy="-3"' if 'dy="3"' in name and not name.endswith('dy="-3"></tspan></tspan>') else ""
     equals = " = " if cell.name and formula else ""
@@ -251,7 +251,7 @@ def _first_line(cell: Cell, formula: str) -> str:
 
 
 def _cell(box: Box, cell: Cell) -> str:
-    """Name and formula, the data below, the gradient below that."""
+    """Write name and formula, the data below, and the gradient below that."""
     first, *more = cell.formula or [""]
     lines = [("words", _first_line(cell, first))] if cell.name or first else []
     lines += [("words", f'<tspan class="formula">{typeset(line)}</tspan>') for line in more]
@@ -267,7 +267,7 @@ def _cell(box: Box, cell: Cell) -> str:
 
 
 def _row(box: Box, cell: Cell) -> str:
-    """Name and formula, the data and the gradient in one line."""
+    """Write name and formula, data and gradient in one line."""
     left, right, y = PADDING - box.width / 2, box.width / 2 - PADDING, cell.down + 4.5
     texts = _text("words start", left, y, _first_line(cell, " ".join(cell.formula)))
     texts += _text("data end", cell.across, y, cell.data) + _text("grad end", right, y, _slope(cell))

@@ -1,4 +1,4 @@
-"""What every HTML page shares: one file with its style and script, and the frame that shows it in a notebook."""
+"""The base of all HTML pages: one file with its style and script, and the frame that shows it in a notebook."""
 
 import json
 from base64 import b64encode
@@ -17,14 +17,14 @@ from autograd.text import printable
 
 @dataclass(frozen=True, repr=False)
 class Page:
-    """A page that is saved as a file, and in a notebook shows itself."""
+    """A page that can be saved as a file, and that displays itself in a notebook."""
 
-    name: str  # what its ``repr`` says that it is
-    kind: str  # what it is called where it cannot be saved
-    title: str  # what it shows, in a few words
-    page: str  # the whole page as text: one HTML file that needs nothing else
-    image: str  # a picture of it as SVG, which a notebook shows before it is trusted
-    invitation: str  # what that picture is, and what the reader has to do to see more
+    name: str  # for ``repr``
+    kind: str  # for errors, such as "a drawing"
+    title: str
+    page: str  # the text of the HTML file, which needs no other file
+    image: str  # a picture of the page as SVG, which a notebook shows before it is trusted
+    invitation: str  # the picture's alternative text, which says how to see more
     height: int  # pixels in a notebook
 
     def __repr__(self) -> str:
@@ -34,15 +34,15 @@ class Page:
         """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
         path = Path(path)
         if path.suffix != ".html":
-            raise ValueError(f"{path.name}: {self.kind} is saved as .html")
+            raise ValueError(f"{path.name}: {self.kind} can only be saved as .html")
         write_whole(path, self.page.encode())
         return path
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, over the image."""
+        """Return the page in a frame on top of the image."""
         image = b64encode(self.image.encode()).decode()
         return (
-            '<div style="display:grid">'  # one place for both: where the frame is taken away, the image's own height
+            '<div style="display:grid">'  # both share a grid cell; if the frame is removed, the image sets the height
             f'<img alt="{escape(self.invitation)}" '
             f'style="grid-area:1/1;align-self:start;max-width:100%;max-height:{self.height}px" '
             f'src="data:image/svg+xml;base64,{image}">'
@@ -53,33 +53,33 @@ class Page:
 
 
 def written(kind: str, title: str, package: str, code: str, css: str = "", **parts: str) -> str:
-    """The text of a page.
+    """Return the text of a page.
 
-    kind      the class of its ``main``, and the beginning of all its ids, so that two pages share none
-    package   holds page.css, page.js and page.html, with ``${name}`` for the part of that name, ``${id}`` in ids
-    code      what comes between the script of all pages and that of the package; css: the same between their styles
+    kind      the class of its ``main``, and the prefix of its ids, so that two pages share none
+    package   contains page.css, page.js and page.html, with ``${name}`` for the part of that name, ``${id}`` in ids
+    code      comes between the script of all pages and that of the package; css: likewise between their styles
     """
     body = own_file("page.html", package)
     parts |= {"kind": kind, "title": escape(title)}
     parts["code"] = own_file("page.js") + own_file("viewer.js") + code + own_file("page.js", package)
     parts["css"] = custom_properties() + own_file("page.css") + css + own_file("page.css", package)
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
-    # what is filled in is never searched for places
+    # one substitution, so that inserted text is never searched for placeholders
     return Template(own_file("page.html").replace("${body}", body)).substitute(parts)
 
 
 def script(value: Any) -> str:
-    """JSON that may stand in a ``<script>``: nothing in it can close the element.
+    """Return JSON for a ``<script>`` element, which nothing in it can close.
 
-    Raises ValueError for NaN and infinities, which JSON has no words for.
+    Raises ValueError for NaN and infinities, which JSON cannot express.
 
     >>> script("</script>")
     '"\\\\u003c/script>"'
     """
-    # in ASCII, since half of a surrogate pair, which may stand in a name, is not UTF-8
+    # in ASCII, because a name may contain half of a surrogate pair, which UTF-8 cannot encode
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def own_file(name: str, package: str = "autograd.pages") -> str:
-    """The text of a file that lies beside the code of a package."""
+    """Return the text of a file in a package."""
     return files(package).joinpath(name).read_text(encoding="utf-8")

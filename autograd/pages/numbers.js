@@ -1,8 +1,8 @@
-// How numbers and formulas are written: numbers as Python's notation.number_text does, formulas in MathML.
+// Formats numbers as Python's notation.number_text does, and formulas in MathML.
 
 const MINUS = "−";
 
-/** Whole numbers without a point, six digits of others, a true minus sign. */
+/** Formats integers without a point, other numbers with six digits, and both with a true minus sign. */
 function numberText(x, digits = 6) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : (x < 0 ? MINUS : "") + "∞";
   if (Number.isInteger(x) && Math.abs(x) < 1e15) return String(x === 0 ? 0 : x).replace("-", MINUS);
@@ -21,13 +21,13 @@ function numberMath(x) {
   return x < 0 ? `<mrow><mo form="prefix">${MINUS}</mo>${written}</mrow>` : written;
 }
 
-/** A number in brackets, if it is to stand behind a sign: 2 · (−3). */
+/** Formats a number after a sign: in brackets if it is negative, as in 2 · (−3). */
 const heldMath = (x) => (x < 0 ? `<mrow><mo>(</mo>${numberMath(x)}<mo>)</mo></mrow>` : numberMath(x));
 const heldText = (x, write = numberText) => (x < 0 ? `(${write(x)})` : write(x));
 
 const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
 
-/** A template, as templates.py writes them, with its places filled. */
+/** Fills the placeholders of a template from templates.py. */
 function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
   return template.replace(/\{(?:=([^}]+)|(\(?)(v|\d+)\)?)\}/g, (_, number, bracket, place) => {
     if (number) return numberMath(Number(number));
@@ -36,12 +36,12 @@ function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
   });
 }
 
-/** ∂above/∂below between two nodes; `which` tells the operands of x · x apart. */
+/** Writes ∂above/∂below; `which` distinguishes the operands of x · x. */
 function partialMath(above, below, which = "") {
   const [f, x] = [above, below].map(({ markup }) => `<mrow><mo>∂</mo>${markup}</mrow>`);
   const slope = `<mfrac>${f}${x}</mfrac>`;
   return which ? `<msub>${slope}<mo class="which">${which}</mo></msub>` : slope;
 }
 
-/** ∂L/∂node, or δ where the node is a z of the lecture. */
+/** Writes ∂L/∂node, or δ if the node is a z of the lecture. */
 const gradientMath = (root, node) => node.delta ?? partialMath(root, node);

@@ -1,9 +1,9 @@
-// What all pages do alike: elements by their names, buttons that stay pressed, controls that move from place to place.
+// The script of all pages: finds elements by name, and adds toggle buttons and controls that move between positions.
 
 const named = (id) => document.getElementById(ID + id);
-const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // else the key is the browser's
+const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // otherwise, the browser handles the key
 
-/** A new button, the last in its place. */
+/** Appends a button to the element `place`. */
 function button(place, id, words, pressed) {
   const made = document.createElement("button");
   Object.assign(made, { type: "button", id: ID + id, textContent: words, onclick: pressed });
@@ -11,16 +11,16 @@ function button(place, id, words, pressed) {
   return made;
 }
 
-/** A button in the header that stays pressed; calls `how` with whether it is pressed now. */
-function toggle(id, words, how) {
+/** Adds a toggle button to the header; calls `switched` with whether it is pressed. */
+function toggle(id, words, switched) {
   const made = button("modes", id, words, () => {
     made.ariaPressed = made.ariaPressed !== "true";
-    how(made.ariaPressed === "true");
+    switched(made.ariaPressed === "true");
   });
   made.ariaPressed = false;
 }
 
-/** A click on the dots of a long sum, or Enter there, opens it. */
+// a click on the dots of a long sum, or Enter, opens it
 for (const kind of ["click", "keydown"]) {
   document.addEventListener(kind, (event) => {
     const dots = event.target.closest?.(".more");
@@ -31,8 +31,9 @@ for (const kind of ["click", "keydown"]) {
 toggle("large", "Large type", (on) => document.querySelector("main").classList.toggle("large", on));
 
 /**
- * Lets scrubber, buttons and keys move a page from `at()`, a place from 0 to `last`, and Play do so every `pace`
- * milliseconds; both may change. Returns `stop`, which ends Play before it moves, and `mark`, which shows the place.
+ * Lets slider, buttons and keys move a page from its position `at()` to another one from 0 to `last`; Play moves on
+ * every `pace` milliseconds. `last` and `pace` may change. Returns `stop`, which ends Play and then calls a function,
+ * and `mark`, which shows the position.
  */
 function controls(how) {
   const { at, go, next = () => go(at() + 1), played = () => {} } = how;
@@ -48,16 +49,16 @@ function controls(how) {
 
   const stop = (then) => { play(false); then(); };
 
-  /** `words` say the place; `isMore` where Next does something at the last one too. */
+  /** Shows the position, described by `words`; `isMore` keeps Next enabled at the last one. */
   function mark(words, isMore = false) {
     Object.assign(named("scrubber"), { max: how.last, value: at(), ariaValueText: words });
-    // not `disabled`: a button that has the focus keeps it, and the keys go on working
+    // not `disabled`, so that a focused button keeps the focus and keys continue to work
     named("back").ariaDisabled = at() === 0;
     named("next").ariaDisabled = at() === how.last && !isMore;
   }
 
   const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(how.last) };
-  Object.assign(keys, { PageDown: keys.ArrowRight, PageUp: keys.ArrowLeft }); // what a presenter's remote sends
+  Object.assign(keys, { PageDown: keys.ArrowRight, PageUp: keys.ArrowLeft }); // as sent by a presentation remote
   document.addEventListener("keydown", (event) => {
     if (!isPlain(event) || event.target.closest?.("input, select") || !keys[event.key]) return;
     stop(keys[event.key]);

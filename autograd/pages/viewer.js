@@ -2,8 +2,8 @@ const within = (least, x, most) => Math.max(least, Math.min(most, x));
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * Shows a picture whole in its frame, and lets wheel, fingers, keys and buttons come closer and move it. `zoomed` hears
- * of every zoom: where, and by how much it was asked for, even where the picture comes no closer.
+ * Fits a picture into its frame, and lets wheel, touch, keys and buttons zoom and move it. Calls `zoomed` on every zoom
+ * with the point and the requested factor, even if the picture reaches its limit.
  */
 class Viewer {
   constructor(frame, svg, zoomed = () => {}) {
@@ -23,7 +23,7 @@ class Viewer {
     const on = (kind, how) => frame.addEventListener(kind, how, { passive: false });
     on("keydown", (event) => {
       const { key, target } = event;
-      // while all is shown, arrows are the page's; where they step, those to the sides always are, but for Shift
+      // the page handles arrows while the whole picture is visible, and left and right always if they step (without Shift)
       const isStep = /Left|Right/.test(key) && named("scrubber") && !event.shiftKey;
       const does = this.moved && arrows[key] && !isStep ? () => this.pan(...arrows[key]) : keys[key];
       if (target !== frame || !isPlain(event) || !does) return;
@@ -46,7 +46,7 @@ class Viewer {
     }).observe(frame);
   }
 
-  /** Another picture, which is in the frame already. */
+  /** Shows another picture, which is already in the frame. */
   show(svg) {
     const { x, y, width, height } = svg.viewBox.baseVal;
     svg.natural ??= { x: x + width / 2, y: y + height / 2, width, height };
@@ -61,7 +61,7 @@ class Viewer {
     return { x: left + width / 2, y: top + height / 2 };
   }
 
-  /** All of the picture; above the buttons, where they would cover a box. */
+  /** Fits the whole picture, above the buttons if they would cover a box. */
   fit(smooth = true) {
     const { frame: { clientWidth, clientHeight }, cluster, svg, svg: { natural } } = this;
     if (!clientWidth || !clientHeight) return;
@@ -79,9 +79,9 @@ class Viewer {
     this.go(this.fitted, smooth);
   }
 
-  /** Moves as little as possible until all these elements are wholly inside; out where they do not fit together. */
+  /** Moves as little as possible until these elements are fully visible; zooms out if they do not fit. */
   reveal(elements) {
-    if (!this.moved) return; // all is shown
+    if (!this.moved) return; // the whole picture is visible
     const places = [...elements].map((element) => this.place(element)).filter(({ x, y }) => x[1] > x[0] || y[1] > y[0]);
     if (!places.length) return;
     const { frame, cluster, goal, fitted } = this;
@@ -94,7 +94,7 @@ class Viewer {
     this.go({ x: near("x"), y: near("y"), scale });
   }
 
-  /** Comes closer by a factor; what is at the point, as the mouse counts it, stays there. */
+  /** Zooms by a factor about a point in client coordinates. */
   zoomAt(point, factor, smooth = true) {
     const { middle, goal: { x, y, scale } } = this;
     const next = Math.min(6, scale * factor);
@@ -112,35 +112,35 @@ class Viewer {
 
   wheel(event) {
     const { ctrlKey, deltaY, deltaMode } = event;
-    // in a notebook the wheel scrolls on, until a click has chosen the picture
+    // in a notebook, the wheel scrolls the page until the picture has been clicked
     if (!ctrlKey && window !== window.top && !document.hasFocus()) return;
     if (ctrlKey || deltaY < 0 || this.moved) event.preventDefault();
-    const turn = -deltaY * (deltaMode ? 0.06 : ctrlKey ? 0.01 : 0.002); // of lines, of a pinch, of pixels
+    const turn = -deltaY * (deltaMode ? 0.06 : ctrlKey ? 0.01 : 0.002); // for lines, for a pinch, for pixels
     this.zoomAt(event, Math.exp(within(-0.25, turn, 0.25)), false);
   }
 
   hold(event) { this.pointers.set(event.pointerId, event); }
 
-  /** One pointer moves the picture, two hold it between them. */
+  /** Moves the picture with one pointer, and zooms with two. */
   pointer(event) {
     const from = this.pointers.get(event.pointerId);
     const other = [...this.pointers.values()].find(({ pointerId }) => pointerId !== event.pointerId);
     const distance = (one, two) => Math.hypot(one.x - two.x, one.y - two.y);
     if (!from || (!other && from.type === "pointerdown" && distance(event, from) < 5)) return; // still a click
-    this.frame.setPointerCapture(event.pointerId); // no click on what lies there at the end
+    this.frame.setPointerCapture(event.pointerId); // prevents a click at the end
     this.hold(event);
     if (other) this.zoomAt(other, distance(event, other) / distance(from, other), false);
     else this.pan(event.x - from.x, event.y - from.y, false);
   }
 
-  /** From where to where an element reaches, in the picture's own units. */
+  /** Returns the extent of an element, in the picture's units. */
   place(element) {
     const { left, top, right, bottom } = element.getBoundingClientRect();
     const { a, e, f } = this.svg.getScreenCTM();
     return { x: [(left - e) / a, (right - e) / a], y: [(top - f) / a, (bottom - f) / a] };
   }
 
-  /** Points along a line of the picture, in the picture's own units. */
+  /** Returns points along a line of the picture, in the picture's units. */
   along(line) {
     const [length, matrix] = [line.getTotalLength(), this.svg.getScreenCTM().inverse().multiply(line.getScreenCTM())];
     return [...Array(Math.ceil(length / 4)).keys(), length / 4].map((i) => {
@@ -149,26 +149,26 @@ class Viewer {
     });
   }
 
-  /** What the frame shows of the picture at a view, in the picture's own units. */
+  /** Returns the visible part of the picture at a view, in the picture's units. */
   sees({ x, y, scale }) {
     const [width, height] = [this.frame.clientWidth, this.frame.clientHeight].map((size) => size / 2 / scale);
     return { x: [x - width, x + width], y: [y - height, y + height] };
   }
 
-  /** What of it the buttons cover. */
+  /** The part of the picture that the buttons cover. */
   get buttons() {
     const { cluster: { offsetWidth, offsetHeight }, goal, goal: { scale } } = this;
     const { x: [, right], y: [, bottom] } = this.sees(goal);
     return { x: [right - (offsetWidth + 10) / scale, right], y: [bottom - (offsetHeight + 10) / scale, bottom] };
   }
 
-  /** To this middle, which stays in the picture, and scale. */
+  /** Moves to this centre, limited to the picture, and this scale. */
   go({ scale, ...middle }, smooth = true) {
     const { frame: { clientWidth, clientHeight, style }, svg, svg: { natural }, moved } = this;
     const near = (axis, play) => within(natural[axis] - play, middle[axis], natural[axis] + play);
     const goal = { x: near("x", natural.width / 2), y: near("y", natural.height / 2), scale };
     this.goal = goal;
-    style.touchAction = moved ? "none" : "pan-x pan-y"; // while all is shown, a finger scrolls the page
+    style.touchAction = moved ? "none" : "pan-x pan-y"; // while the whole picture is visible, touch scrolls the page
     cancelAnimationFrame(this.turning);
     const [from, began] = [this.view ?? goal, performance.now()];
     const step = (now) => {

@@ -1,7 +1,7 @@
 """``walk``: a page on which students step through both passes, predict numbers and change inputs.
 
-The page gets the graph as data (``page_data``), its rules as JavaScript that the table itself has written; the
-page's own script, in the files beside this one, knows no derivative.
+The page contains the graph as data (``page_data``), with its rules as JavaScript generated from the table. The
+scripts in this folder contain no derivatives.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, final
 
 from autograd.contributions import gradients
 from autograd.drawing.animation import step_pictures
-from autograd.drawing.boxes import dressed
+from autograd.drawing.boxes import make_figure
 from autograd.drawing.display_graph import display, without_constants
 from autograd.drawing.figure import Figure
 from autograd.drawing.layered import Placement, larger, layered
@@ -29,20 +29,20 @@ from autograd.walking.page_data import GraphData
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 SLIDE = (16.0, 9.0)
 _file = partial(own_file, package="autograd.walking")
-SCRIPTS = ("passes.js", "grading.js", "navigation.js")  # no page is needed to run these
+SCRIPTS = ("passes.js", "grading.js", "navigation.js")  # these run without a page
 
 
 @final
 @dataclass(frozen=True, repr=False)
 class Walkthrough(Page):
-    """The page; also as a series of pictures."""
+    """The page, which can also be saved as a series of pictures."""
 
     root: Value
 
     def frames(self, folder: str | Path) -> list[Path]:
-        """Write step-01.svg and so on, one for each step, into a folder that is made, and return their paths.
+        """Write step-01.svg and so on, one for each step, and return the paths. Creates the folder if necessary.
 
-        Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
+        Raises ValueError for more than 200 steps, or if an input has changed since the graph was computed.
         """
         live = svg(*larger(_placed(topological_order(self.root)), SLIDE), live=True)
         pictures = list(step_pictures(self.root, live))
@@ -55,25 +55,25 @@ class Walkthrough(Page):
 
 
 def walk(f: Value, *, predict: bool = False) -> Walkthrough:
-    """A page that steps through the forward and the backward pass of f, one contribution at a time.
+    """Return a page that steps through the forward and the backward pass of f, one contribution at a time.
 
-    predict   begin with every number hidden: the student types it, and the page names the likely slip
+    predict   start with every number hidden: the student types it, and the page names the likely mistake
 
-    Where an input changed since f was computed, the page runs the forward pass again and says so.
-    Raises TypeError for an argument that is not a Value, ValueError for more than 500 nodes or a page
-    beyond 2 MB, TypeError for a rule that JavaScript cannot run, DomainError where changed inputs have no value.
+    If an input has changed since f was computed, the page runs the forward pass again and says so. Raises TypeError
+    for an argument that is not a Value and for a rule that JavaScript cannot run, ValueError for more than 500 nodes
+    or a page larger than 2 MB, and DomainError if f is undefined for changed inputs.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> walk(r * s)
     <walk through f: 3 nodes>
     """
     if not isinstance(f, Value):
-        raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__}){elsewhere(f)}")
+        raise TypeError(f"walk takes a Value, not {f!r} ({type(f).__name__}){elsewhere(f)}")
     order = topological_order(f)
     if (count := len(order)) > MOST_NODES:
         raise ValueError(
-            f"walk: {count:,} nodes; a page that can be walked has at most {MOST_NODES}: "
-            "walk(node) for a part of it, a smaller network, or draw(f), which collapses what is large"
+            f"walk: {count:,} nodes are more than the limit of {MOST_NODES}: use walk(node) for a part of the graph, "
+            "a smaller network, or draw(f), which collapses large graphs"
         )
     graph = GraphData(order)
     name = clipped(graph.names[f])
@@ -86,8 +86,8 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     )  # fmt: skip
     if len(page.encode()) > MOST_BYTES:
         raise ValueError(
-            f"walk: the page takes {len(page.encode()):,} bytes, more than {MOST_BYTES:,}: "
-            "walk(node) for a part of the graph, or fewer operands in one node"
+            f"walk: the page has {len(page.encode()):,} bytes, more than the limit of {MOST_BYTES:,}: "
+            "use walk(node) for a part of the graph, or nodes with fewer operands"
         )
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
@@ -97,18 +97,18 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
 
 
 def _placed(order: Sequence[Value], grads: Mapping[Any, float] = {}) -> list[tuple[Figure, Placement]]:
-    """The graph to the right and up, with these gradients as far as there are any."""
+    """Lay out the graph to the right and upwards, with the gradients that are given."""
     shown = without_constants(display(order[-1:], order))
     for node in shown.nodes:
         node.grad = grads.get(node.value)
-    right = replace(dressed(shown), warnings=[], direction="right")
+    right = replace(make_figure(shown), warnings=[], direction="right")
     return [(figure, layered(figure)) for figure in (right, replace(right, direction="up"))]
 
 
 def program(graph: GraphData) -> str:
-    """The script but for the page itself: the table's rules, the graph, both passes, the judging of predictions."""
+    """Return the script without the page: the rules, the graph, both passes, and the grading of predictions."""
     parts = [
-        "// The rules, as the table wrote them, on the elementary functions.",
+        "// The rules, generated from the table, on the elementary functions.",
         f"const RULES = (() => {{\n{javascript.PRELUDE}return {graph.rules};\n}})();",
         f"const GRAPH = {script(graph.json)};",
         "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",

@@ -1,8 +1,8 @@
-// A student's number, judged: right to the digits that were given, or which slip would give it.
+// Grades a student's number: correct to the digits given, or else the result of which mistake.
 
 const NUMBER = /^([+-]?)(\d[\d.,]*|[.,]\d+)(?:(?:e|[·*×x]10\^?)([+-]?\d+))?$/i;
 
-/** What a text may mean, as numbers with the unit of their last digit: a comma may be a point, or part thousands. */
+/** Returns the numbers that a text may mean, with the unit of their last digit; a comma may separate thousands. */
 function readings(text) {
   const plain = text.trim().replace(/[−–]/g, "-").replace(/[\s'’_]/g, "").replace(/^=/, "");
   const [above, below, ...more] = plain.split("/");
@@ -22,7 +22,7 @@ function decimals(plain) {
   const marks = digits.match(/[.,]/g) ?? [];
   const last = marks.at(-1);
   const written = [];
-  // the last mark is the point, if it stands there once; the others part thousands
+  // the last mark is the decimal point if it occurs only once; the others separate thousands
   if (marks.indexOf(last) === marks.length - 1) {
     written.push(digits.replace(/[.,]/g, (mark, at) => (at === digits.lastIndexOf(last) ? "." : "")));
   }
@@ -32,15 +32,15 @@ function decimals(plain) {
     return {
       value: Number(`${sign}${number}e${exponent}`),
       unit: 10 ** (Number(exponent) - (number.split(".")[1] ?? "").length),
-      tens: zeros ? 10 ** (Number(exponent) + zeros.length) : 0, // the last digit of 12000 may be the 2
+      tens: zeros ? 10 ** (Number(exponent) + zeros.length) : 0, // the last significant digit of 12000 may be the 2
     };
   });
 }
 
 /**
- * "right", "coarse", "round" or "wrong". An answer may be rounded or cut off at its last digit, and it may be computed
- * from the rounded numbers that the page shows: `slack` says how far that can lead. Coarse is what is no more wrong
- * than its few digits, as 0 for 0.3; round, the same if its zeros only hold the place, as 1200 for 1234.
+ * Returns "right", "coarse", "round" or "wrong". An answer may be rounded or truncated at its last digit, and computed
+ * from the rounded numbers that the page shows, which can add an error of `slack`. A coarse answer is correct to its
+ * few digits, such as 0 for 0.3; a round one is correct if its zeros are only placeholders, such as 1200 for 1234.
  */
 function agreement({ value, unit, tens }, expected, slack) {
   if (Object.is(value, expected) || value === expected) return "right";
@@ -48,32 +48,32 @@ function agreement({ value, unit, tens }, expected, slack) {
   if (!Number.isFinite(error)) return "wrong";
   if (error <= Math.max(slack, 1e-12 * Math.abs(expected))) return "right";
   const isCut = Math.abs(value) <= Math.abs(expected) && value * expected >= 0;
-  const own = 1e-14 * Math.abs(expected); // in these numbers themselves
+  const own = 1e-14 * Math.abs(expected); // the rounding error of these numbers
   const fits = (last) => error <= 0.5 * last + own || (isCut && error < last - own);
   if (fits(unit)) return error <= 0.05 * Math.abs(expected) ? "right" : "coarse";
   return fits(tens) ? "round" : "wrong";
 }
 
-/** What is asked at a step: the number expected, how far rounding can lead, [what it would give, the slip], others. */
+/** Returns { expected, slack, slips, others } for a step; slips and others are pairs of a number and its cause. */
 function question(graph, run, step) {
   const others = graph.nodes.flatMap(({ name, gradient, kind }, i) => (kind === "constant" ? [] : [
     (step.phase !== "forward" || i < step.node) && [run.data[i], `that is ${name}`],
     step.phase === "backward" && i >= step.node && [run.grads[i], `that is ${gradient}`]])).filter(Boolean);
   const about = { forward: aboutValue, backward: aboutGradient }[step.phase];
   if (about) return { ...about(graph, run, step), others };
-  const itself = [0, `${graph.nodes[step.node].gradient} asks how fast the root moves with itself`];
+  const itself = [0, `that is the derivative of a constant; ${graph.nodes[step.node].name} changes as fast as itself`];
   return { expected: 1, slack: 0, slips: [[run.data[step.node], "that is the value of the root"], itself] };
 }
 
 const rounding = (x) => Math.abs(x - Number(x.toPrecision(4))) || 0; // the picture shows four digits
-const least = (reach, rounded) => 3e-5 * reach + 1.5 * rounded || 0; // how far an honest answer may be off
+const least = (reach, rounded) => 3e-5 * reach + 1.5 * rounded || 0; // the tolerance for an honest answer
 
 function aboutValue({ nodes, rules }, { data, locals }, { node, value }) {
   const { parents, rule } = nodes[node];
   const x = parents.map((parent) => data[parent]);
   const called = ({ kind, name }) => (kind === "constant" ? "an operand" : name);
   const slips = [
-    [-value, "the sign is turned round"],
+    [-value, "the sign is flipped"],
     ...(MIXED_UP[rules[rule].name]?.(x) ?? []),
     ...parents.map((parent, i) => [x[i], `that is ${called(nodes[parent])} itself`]),
   ];
@@ -81,27 +81,28 @@ function aboutValue({ nodes, rules }, { data, locals }, { node, value }) {
   return { expected: value, slack: least(moves((xi) => xi) + Math.abs(value), moves(rounding)), slips };
 }
 
-// what comes out where one operation is taken for another: mistakes, while the rules come from the table
+// the results of mistaking one operation for another; the correct rules come from the table
 const total = (x) => x.reduce((so, xi) => so + xi, 0);
 const together = (x) => x.reduce((so, xi) => so * xi, 1);
-const added = (x) => [[total(x), "added instead of multiplied"]];
+const added = (x) => [[total(x), "the operands are added instead of multiplied"]];
 const weighted = (w, a) => total(w.map((wi, i) => wi * a[i]));
 const MIXED_UP = {
-  add: (x) => [[together(x), "multiplied instead of added"], [x[0] - x[1], "subtracted instead of added"]],
-  sum: (x) => [[together(x), "multiplied instead of added"]],
-  sub: (x) => [[total(x), "added instead of subtracted"]],
+  add: (x) => [[together(x), "the operands are multiplied instead of added"],
+    [x[0] - x[1], "the operands are subtracted instead of added"]],
+  sum: (x) => [[together(x), "the operands are multiplied instead of added"]],
+  sub: (x) => [[total(x), "the operands are added instead of subtracted"]],
   mul: added, product: added, dot: added,
-  div: ([x, y]) => [[y / x, "turned the fraction over"], [x * y, "multiplied instead of divided"]],
-  power: ([x, p]) => [[x * p, "multiplied by the exponent instead of raising to it"]],
+  div: ([x, y]) => [[y / x, "the fraction is inverted"], [x * y, "the operands are multiplied instead of divided"]],
+  power: ([x, p]) => [[x * p, "the base is multiplied by the exponent instead of raised to it"]],
   affine: (x) => {
     const half = (x.length - 1) / 2;
     const [w, a, b] = [x.slice(0, half), x.slice(half, -1), x.at(-1)];
     return [[weighted(w, a), "the bias is forgotten"], [weighted(w, a) - b, "the bias is subtracted"],
-      [total(w) + total(a) + b, "added instead of multiplied"]];
+      [total(w) + total(a) + b, "the weights and activations are added instead of multiplied"]];
   },
 };
 
-/** How far a local derivative is off that is computed from the rounded operands, or from the rounded value. */
+/** The error of a local derivative that is computed from the rounded operands or from the rounded value. */
 function blurred({ nodes, rules }, { data, locals }, { node, operand, local }) {
   const { parents, rule } = nodes[node];
   const x = parents.map((parent) => data[parent]);
@@ -121,14 +122,14 @@ function aboutGradient(graph, run, step) {
   for (const { node, operand, upstream, local, product } of parts) {
     const y = nodes[node].name;
     const gives = [
-      [-product, "the sign is turned round"],
-      [local, `the upstream, ${nodes[node].gradient}, is forgotten`],
+      [-product, "the sign is flipped"],
+      [local, `the upstream gradient, ${nodes[node].gradient}, is forgotten`],
       [upstream, `the local derivative, ∂${y}/∂${x}, is forgotten`],
-      [upstream + local, "upstream and local derivative are added instead of multiplied"],
+      [upstream + local, "the upstream gradient and the local derivative are added instead of multiplied"],
     ];
     run.locals[node].forEach((other, i) => {
       const name = nodes[nodes[node].parents[i]].name;
-      if (i !== operand) gives.push([upstream * other, `the local derivative is that for ${name} instead of ${x}`]);
+      if (i !== operand) gives.push([upstream * other, `the local derivative is with respect to ${name} instead of ${x}`]);
     });
     slips.push(...gives.map(([wrong, words]) => [value - product + wrong, words]));
     if (parts.length > 1) {
@@ -142,14 +143,14 @@ function aboutGradient(graph, run, step) {
       );
     }
   }
-  slips.push([-value, "the sign is turned round"]);
+  slips.push([-value, "the sign is flipped"]);
   const reach = total(parts.map(({ product }) => Math.abs(product))) + Math.abs(before);
   const off = parts.map((part) =>
     rounding(part.upstream) * Math.abs(part.local) + Math.abs(part.upstream) * blurred(graph, run, part));
   return { expected: value, slack: least(reach, rounding(before) + total(off)), slips };
 }
 
-/** { verdict, slips }: "right", "coarse", "wrong" or "unreadable"; which slips would give a wrong answer. */
+/** Returns { verdict, slips }: "right", "coarse", "wrong" or "unreadable", and the likely causes of a wrong answer. */
 function judged(text, { expected, slack, slips, others = [] }) {
   const read = readings(text);
   if (!read.length) return { verdict: "unreadable", slips: [] };

@@ -1,4 +1,4 @@
-// Where the walk is: the step, the inputs, what was predicted. It knows the passes and no page.
+// The state of the walk: the step, the inputs, and the predictions. It does not depend on a page.
 
 const isWeight = ({ name }) => /^(?:[wWγ]|gamma)(?!\p{L})/u.test(name);
 const isBias = ({ name }) => /^(?:[bβ]|beta)(?!\p{L})/u.test(name);
@@ -8,7 +8,7 @@ class Walk {
     const { nodes } = graph;
     const inputs = [...nodes.keys()].filter((i) => nodes[i].kind === "input");
     const isNetwork = inputs.some((i) => isWeight(nodes[i]));
-    // what an update moves: the lecture's weights and biases, where there are some, else all inputs
+    // an update moves the lecture's weights and biases if there are any, else all inputs
     this.parameters = inputs.filter((i) => !isNetwork || isWeight(nodes[i]) || isBias(nodes[i]));
     this.first = nodes.map((node) => Number(node.data));
     Object.assign(this, { graph, position: 0, rate: 0.1, round: 1, chosen: "edge", isPredicting: false });
@@ -16,19 +16,19 @@ class Walk {
   }
 
   get step() { return this.steps[this.position]; }
-  /** How much is one step; to predict a layer is to predict its nodes. */
+  /** The size of a step; a layer is predicted node by node. */
   get grain() { return this.isPredicting && this.chosen === "layer" ? "node" : this.chosen; }
   /** The step at which the backward pass begins. */
   get turn() { return this.steps.findIndex(({ phase }) => phase === "seed"); }
-  /** Whether this step's number is hidden, for the student to predict, and whether a wrong guess was made at it. */
+  /** Whether this step's number is hidden, and whether it may be revealed after a wrong answer. */
   get hides() { return this.isHidden(this.position); }
   get mayReveal() { return this.hides && this.tries > 0; }
   isHidden(i) { return this.isPredicting && this.steps[i].value !== undefined && !this.known.has(i); }
 
-  /** What a formula shows: 1 its symbols, 2 the numbers too. A slip that is named is hint enough, once. */
+  /** What a formula shows: 1 its symbols, 2 also the numbers. After the first wrong answer, a named mistake is enough. */
   get hints() { return !this.hides ? 2 : this.tries === 1 && this.isNamed ? 0 : Math.min(this.tries, 2); }
 
-  /** To a place; who predicts gets no further than to the first number that was not predicted yet. */
+  /** Goes to a position, but not beyond the first number that is still to be predicted. */
   go(position) {
     const hidden = this.steps.findIndex((_, i) => this.isHidden(i));
     const to = Math.max(0, Math.min(position, hidden < 0 ? this.steps.length - 1 : hidden));
@@ -36,13 +36,13 @@ class Walk {
     Object.assign(this, { position: to, moved: null, before: null });
   }
 
-  /** To the seed; what comes before it counts as given. */
+  /** Goes to the seed; all numbers before it count as known. */
   goBack() {
     for (let i = 0; i < this.turn; i++) this.known.add(i);
     this.go(this.turn);
   }
 
-  /** One step on; a hidden number is revealed first, where it may be. False where it may not. */
+  /** Makes one step, or reveals a hidden number. Returns false if the number may not be revealed yet. */
   next() {
     if (!this.hides) this.go(this.position + 1);
     else if (this.mayReveal) this.learn("revealed");
@@ -55,7 +55,7 @@ class Walk {
     this.tally[how]++;
   }
 
-  /** The step that a node's number comes from, or in the backward pass the last one that adds to its gradient. */
+  /** The step that computes a node's number, or in the backward pass the last one that adds to its gradient. */
   stepOf(node) {
     const isForward = this.position < this.turn;
     const finds = (part) => (part.phase === "forward") === isForward && aboutOf(part) === node;
@@ -63,7 +63,7 @@ class Walk {
     return found >= 0 ? found : isForward ? 0 : this.turn;
   }
 
-  /** Begins to predict here, or from the start where nothing is left; counts from nothing. */
+  /** Turns predicting on or off, from here or, if no number is left, from the start; resets the tally. */
   predict(on) {
     Object.assign(this, { isPredicting: on, tally: { right: 0, helped: 0, revealed: 0 } });
     this.regroup();
@@ -71,7 +71,7 @@ class Walk {
     this.forget();
   }
 
-  /** Takes steps of another size; stays at what the last one found. */
+  /** Changes the size of steps, but stays at the same number. */
   choose(grain) {
     this.chosen = grain;
     this.regroup();
@@ -85,10 +85,10 @@ class Walk {
     this.forget();
   }
 
-  /** What comes before this step is known, the rest is to be predicted. */
+  /** Marks the steps before this one as known; the others are to be predicted. */
   forget() { Object.assign(this, { known: new Set([...this.steps.keys()].slice(0, this.position)), tries: 0 }); }
 
-  /** Judges a prediction of this step's number; a right one shows it, a wrong one is counted. */
+  /** Grades a prediction of this step's number: shows the number if it is correct, or counts a wrong answer. */
   answer(text) {
     const found = judged(text, question(this.graph, this.run, this.step));
     if (found.verdict === "right") this.learn(this.tries ? "helped" : "right");
@@ -97,13 +97,13 @@ class Walk {
     return found;
   }
 
-  /** Runs both passes on these inputs. Throws Fault and changes nothing where there is no value. */
+  /** Runs both passes on these inputs. Throws Fault, and changes nothing, if a value is undefined. */
   runOn(inputs) {
     Object.assign(this, { run: walkthrough(this.graph, inputs), inputs, moved: null });
     this.regroup();
   }
 
-  /** Moves an input; `moved` is by how much since it was last settled, what its gradient promised, what came. */
+  /** Changes an input; `moved` is the change since `settle`, with the promised and the actual change of the root. */
   change(input, number) {
     const { inputs, run } = this;
     const before = this.before?.input === input ? this.before
@@ -120,7 +120,7 @@ class Walk {
     Object.assign(this, { round: 1, before: null });
   }
 
-  /** One step of gradient descent: the inputs after it, the root before, as promised, and after it, or which fault. */
+  /** One step of gradient descent: the new inputs, and the root before, as promised, and after it, or the fault. */
   update() {
     const { data, grads } = this.run;
     const inputs = this.inputs.map((x, i) => (this.parameters.includes(i) ? x - this.rate * grads[i] : x));
@@ -141,14 +141,14 @@ class Walk {
     return this.parameters.reduce((i, j) => (size(j) > size(i) ? j : i), this.parameters[0]);
   }
 
-  /** Both passes once more, from the updated inputs. */
+  /** Runs both passes again, on the updated inputs. */
   again() {
     this.runOn(this.update().inputs);
     this.round++;
     this.go(0);
   }
 
-  /** What the picture shows: each node's number and gradient, undefined where they are not known yet. */
+  /** The number and gradient of each node in the picture, undefined if not known yet. */
   shown() {
     const { run: { data, grads }, parameters, steps, position, hides } = this;
     if (this.step.phase === "update") {

@@ -1,12 +1,12 @@
-// The page: it shows where the walk is, and turns buttons, keys and clicks into steps. All numbers come from `Walk`.
+// The page: shows the current step, and turns buttons, keys and clicks into steps. All numbers come from `Walk`.
 
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
-const inPicture = (selector) => all(`.${named("stage").dataset.turn} ${selector}`); // the one that is shown
+const inPicture = (selector) => all(`.${named("stage").dataset.turn} ${selector}`); // the visible one
 const placesOf = (i) => inPicture(`.node[data-node="${i}"]`);
 const boxOf = (place) => place.closest(".box, .weight");
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
-const LEAST = 0.7; // the scale at which 13 px can still be read, as 9.1
-let [speed, journey, last, ends] = [1, 0, {}, []]; // `last` is what was shown before, `ends` are its boxes
+const LEAST = 0.7; // the smallest readable scale: 13 px become 9.1 px
+let [speed, journey, last, ends] = [1, 0, {}, []]; // `last` is the previous state, `ends` are the boxes of the step
 
 function show() {
   const { step, hides, hints, position, steps, tally, turn, round, isPredicting, mayReveal } = walk;
@@ -55,7 +55,7 @@ function showPicture(step, hides, shown, isMoving) {
     }
   }
   const gone = walk.steps.slice(0, walk.position).flatMap(partsOf);
-  const [passed, idle] = [(x) => (x ?? 0) !== 0, (x) => x === 0].map((is) => // what carried nothing is faint
+  const [passed, idle] = [(x) => (x ?? 0) !== 0, (x) => x === 0].map((is) => // edges that carried 0 are faint
     new Set(gone.filter(({ product }) => is(product)).map(edgeOf)));
   const carrying = new Map(isBack ? parts.map((part) => [edgeOf(part), part]) : []);
   const feeds = step.phase === "forward" ? parts.map(({ node }) => `${node}`) : [];
@@ -68,7 +68,7 @@ function showPicture(step, hides, shown, isMoving) {
   }
   for (const words of inPicture("text.local")) {
     const part = carrying.get(words.dataset.edge);
-    const isOwn = part && !weightOn(words.dataset.edge); // else the weight stands there
+    const isOwn = part && !weightOn(words.dataset.edge); // otherwise, the weight is there
     words.textContent = isOwn ? `· ${hides ? "?" : heldText(part.local, pictureText)}` : "";
   }
   const land = () => {
@@ -84,7 +84,7 @@ function showPicture(step, hides, shown, isMoving) {
   else land();
 }
 
-/** Number and gradient of a node, and what it is called for those who listen. */
+/** Writes a node's number and gradient, and its description for screen readers. */
 function paint(place, { data, grad, isPartial }, asks) {
   const { name, gradient, delta } = nodes[place.dataset.node];
   const [isData, isGrad] = [data !== undefined, grad !== undefined];
@@ -98,13 +98,13 @@ function paint(place, { data, grad, isPartial }, asks) {
   place.querySelector("title").textContent = words.join(", ") || `${name}, not computed yet`;
 }
 
-/** The weight that stands on the wire of an operand of z, if any. */
+/** Returns the weight on the wire of an operand of z, if any. */
 function weightOn(edge) {
   const [{ parents }, operand] = [nodes[edge.split(":")[0]], Number(edge.split(":")[1])];
   return placesOf(parents[operand - Math.floor(parents.length / 2)]).find((place) => place.matches(".weight"));
 }
 
-/** What arrives runs along its wires as dots whose area tells how much; the numbers change when they land. */
+/** Moves a dot for each contribution along its wire, its area showing the size; numbers change when dots arrive. */
 function travel(about, carrying, land) {
   const largest = Math.max(...walk.run.steps.map(({ product = 0 }) => Math.abs(product)).filter(Number.isFinite)) || 1;
   for (const i of about) for (const place of placesOf(i)) paint(place, last.shown[i]);
@@ -119,13 +119,13 @@ function travel(about, carrying, land) {
     return picture.lastChild.animate({ offsetDistance }, { duration: 700 / speed, easing: "ease-in-out" }).finished;
   });
   Promise.all(runs).then(() => {
-    if (now !== journey) return; // the walk has gone on
+    if (now !== journey) return; // another step is shown
     for (const dot of all(".drop")) dot.remove();
     land();
   });
 }
 
-/** Beside a node that has received more than once: 12 + 12 = 24. */
+/** Writes 12 + 12 = 24 beside a node that has received several contributions. */
 function writeSum(i, parts) {
   const text = sumText({ ...parts.at(-1), parts }, pictureText);
   if (!text.includes("+") || parts.length > 3) return;
@@ -137,7 +137,7 @@ function writeSum(i, parts) {
 function placeSums(viewer) {
   const sums = [...viewer.svg.querySelectorAll(".sum")];
   if (!sums.length || !viewer.frame.clientWidth) return;
-  const views = [viewer.goal, viewer.fitted].map((view) => viewer.sees(view)); // "fit" does not cut it off either
+  const views = [viewer.goal, viewer.fitted].map((view) => viewer.sees(view)); // "fit" must not cut it off either
   const texts = inPicture("text:not(.box text, .weight text, .sum)").filter(({ textContent }) => textContent);
   const taken = [...inPicture(":is(.box, .weight)"), ...texts].map((element) => viewer.place(element));
   taken.push(viewer.buttons);
@@ -148,8 +148,8 @@ function placeSums(viewer) {
     sum.style.display = "";
     const { x: [left, right], y: [top, bottom] } = viewer.place(boxOf(placesOf(sum.dataset.beside)[0]));
     const half = sum.getComputedTextLength() / 2 + 2;
-    const columns = [(left + right) / 2, left + half, right - half]; // of its middle, below the box and above it
-    const lines = [bottom - 4, (top + bottom) / 2 + 5, top + 13]; // to the right of the box and to its left
+    const columns = [(left + right) / 2, left + half, right - half]; // x of its middle, below or above the box
+    const lines = [bottom - 4, (top + bottom) / 2 + 5, top + 13]; // y, to the right or left of the box
     const free = [
       ...[bottom + 15, top - 6].flatMap((v) => columns.map((u) => [u, v])),
       ...[right + half + 4, left - half - 4].flatMap((u) => lines.map((v) => [u, v])),
@@ -171,15 +171,15 @@ const viewers = all(".wide, .tall").map((frame) => {
   const viewer = new Viewer(frame, svg, choose);
   viewer.cluster.addEventListener("click", choose);
   new ResizeObserver(() => {
-    if (!viewer.isChosen) viewer.fit(false); // in the middle again
+    if (!viewer.isChosen) viewer.fit(false); // centre it again
     follow(viewer);
     placeSums(viewer);
   }).observe(frame);
   svg.addEventListener("click", clicked);
-  return Object.assign(svg, { role: "group", ariaLabel: "Nodes; arrows up and down move between them" }) && viewer;
+  return Object.assign(svg, { role: "group", ariaLabel: "Nodes; the up and down arrow keys move between them" }) && viewer;
 });
 
-/** As the reader chose; else all of the picture, but closer, at the boxes of the step, where its type is too small. */
+/** Keeps the reader's zoom; otherwise shows the whole picture, or the boxes of the step if its text is too small. */
 function follow(viewer) {
   if (!viewer.frame.clientWidth) return;
   if (!viewer.fitted) viewer.fit(false);
@@ -191,7 +191,7 @@ function follow(viewer) {
   viewer.reveal(ends);
 }
 
-/** The picture above the words or beside them, to the right or upward (as it was, under More): whichever is largest. */
+/** Chooses the largest layout: the picture above or beside the text, to the right or upwards (fixed under More). */
 function arrange() {
   const { clientWidth, clientHeight } = named("stage");
   const em = parseFloat(getComputedStyle(named("stage")).fontSize);
@@ -204,26 +204,26 @@ function arrange() {
   const { place, turn } = found.reduce((one, other) => (other.rank > one.rank ? other : one));
   const isTurned = named("stage").dataset.turn !== turn;
   Object.assign(named("stage").dataset, { place, turn });
-  if (isTurned) for (const viewer of viewers) viewer.fit(false); // what was not shown had no size
+  if (isTurned) for (const viewer of viewers) viewer.fit(false); // a hidden picture has no size
   show();
 }
 
-/** The words as large as there is room for them. */
+/** Makes the text as large as fits. */
 function fitWords() {
   const [words, formula] = [named("step"), named("formula")];
   for (const size of [1, 0.85, 0.72, 0.6]) {
     words.style.setProperty("--size", `${size}em`);
-    formula.tabIndex = formula.scrollWidth > formula.clientWidth ? 0 : -1; // keys reach what has to be scrolled
+    formula.tabIndex = formula.scrollWidth > formula.clientWidth ? 0 : -1; // so that keys can scroll it
     if (formula.tabIndex && words.scrollHeight <= words.clientHeight) return;
   }
 }
 
-/** Pointing at a term or an edge lights both. */
+/** Highlights a term and its edge when either is pointed at. */
 function glow({ target }) {
-  for (const lit of all(".glow")) lit.classList.remove("glow");
+  for (const element of all(".glow")) element.classList.remove("glow");
   const { edge, node } = target.closest("[data-edge], [data-node]")?.dataset ?? {};
   const both = edge ? [...all(`[data-edge="${edge}"]`), weightOn(edge)] : node ? all(`[data-node="${node}"]`) : [];
-  for (const lit of both) lit?.classList.add("glow");
+  for (const element of both) element?.classList.add("glow");
 }
 
 named("question").addEventListener("submit", (event) => {
@@ -231,17 +231,17 @@ named("question").addEventListener("submit", (event) => {
   const answer = named("answer").value.trim();
   if (!answer) return say("Type the number that you expect.", "");
   const { verdict, slips } = walk.answer(answer);
-  const rule = slips.length ? "" : " Above is the rule.";
-  const help = ["", rule, " Above are the numbers."][walk.tries] ?? " Reveal shows it.";
-  const told = slips.map((slip) => (slip.startsWith("that is ") ? "" : "that is what one gets if ") + slip);
+  const rule = slips.length ? "" : " The rule is shown above.";
+  const help = ["", rule, " The numbers are shown above."][walk.tries] ?? " Press Reveal to see the number.";
+  const causes = slips.map((slip) => (slip.startsWith("that is ") ? slip.slice(8) : `what you get if ${slip}`));
   show();
   named(walk.hides ? "answer" : "next").focus();
   if (walk.hides) named("answer").select();
   return say({
-    right: `✓ Right: ${numberText(walk.step.value)}. ▶ or Enter leads on.`,
-    unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
-    coarse: `${answer} is right as far as it goes; it needs more digits.`,
-    wrong: `✗ Not yet: ${answer} is ${told.map((slip) => slip.slice(8)).join("; or ") || "not it"}.${help}`,
+    right: `✓ Correct: ${numberText(walk.step.value)}. Press ▶ or Enter to continue.`,
+    unreadable: `“${answer}” cannot be read as a number: write 24, −0.5, 0,33 or 1/3.`,
+    coarse: `${answer} is correct as far as it goes, but needs more digits.`,
+    wrong: `✗ Not yet: ${answer} is ${causes.join("; or ") || "not correct"}.${help}`,
   }[verdict], verdict);
 });
 
@@ -251,7 +251,7 @@ function say(words, verdict) {
   fitWords();
 }
 
-/** Writes the inputs' numbers into fields and sliders, but for the one that is being moved; no fault is left. */
+/** Writes the inputs' numbers into all fields and sliders except `moved`, and clears the error. */
 function showInputs(moved = null) {
   named("fault").textContent = "";
   for (const control of all("[data-input]")) {
@@ -260,14 +260,14 @@ function showInputs(moved = null) {
     control.ariaInvalid = null;
     if (control === moved) continue;
     if (control.type === "range") Object.assign(control, { min: -reach, max: reach, step: reach / 200, value: x });
-    else control.value = numberText(x); // to six digits; the number itself stays as it is until it is changed
+    else control.value = numberText(x); // six digits; the input itself keeps all of them
   }
 }
 
 function changeInput(i, text, control) {
   const [reading] = readings(text);
   try {
-    if (!reading || !Number.isFinite(reading.value)) throw new Fault(`“${text}” is no number that can be read`);
+    if (!reading || !Number.isFinite(reading.value)) throw new Fault(`“${text}” cannot be read as a number`);
     if (text !== numberText(walk.inputs[i])) walk.change(i, reading.value);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
@@ -280,7 +280,7 @@ function changeInput(i, text, control) {
   show();
 }
 
-/** Judges what is typed when it pauses or the field is left, never on the way to −1e-3. */
+/** Evaluates a field when typing pauses or the field is left, but not halfway through −1e-3. */
 function atRest(field, judge) {
   let rest;
   field.addEventListener("input", () => { clearTimeout(rest); rest = setTimeout(judge, 600); });
@@ -305,7 +305,7 @@ atRest(named("rate"), () => {
   named("rate").ariaInvalid = !isRate;
   if (isRate) walk.rate = value;
   show();
-  say(isRate ? "" : `η has to be a positive number; the page keeps ${numberText(walk.rate)}.`, "unreadable");
+  say(isRate ? "" : `η must be a positive number; the page keeps ${numberText(walk.rate)}.`, "unreadable");
 });
 
 function move(how) {
@@ -319,7 +319,7 @@ function move(how) {
 function next() {
   if (walk.step.phase !== "update") {
     const isDone = move(() => walk.next());
-    if (!isDone) say("Your guess first: type the number that you expect.", "");
+    if (!isDone) say("Predict first: type the number that you expect.", "");
     if (walk.hides && (!isDone || document.activeElement === named("next"))) named("answer").focus();
   } else if (!walk.update().fault) {
     move(() => walk.again());
@@ -337,7 +337,7 @@ const { stop, mark } = controls({
 const stopped = (how) => stop(() => move(how));
 const leadTo = ({ dataset: { node } }) => stopped(() => walk.go(walk.stepOf(Number(node))));
 
-/** Leads to the node of a box that is nearest to a click in it. */
+/** Goes to the step of the node nearest to a click in a box. */
 function clicked({ target, clientX, clientY }) {
   const away = (place) => {
     const { x, y, width, height } = place.getBoundingClientRect();
@@ -362,14 +362,14 @@ named("large").addEventListener("click", arrange);
 named("modes").append(named("phase"), named("grain"));
 named("grain").addEventListener("change", () => {
   stopped(() => walk.choose(named("grain").value));
-  named("grain").blur(); // the arrows step again
+  named("grain").blur(); // so that arrow keys step again
 });
 named("speed").addEventListener("change", () => stopped(() => { speed = Number(named("speed").value); }));
 for (const place of all(".node[data-node]")) {
   place.role = "button";
   place.addEventListener("keydown", pressed);
 }
-for (const wire of all(".edge:not(.inner) .wire")) { // a wider way to point at it
+for (const wire of all(".edge:not(.inner) .wire")) { // a wider target for the pointer
   wire.before(wire.cloneNode());
   wire.previousSibling.setAttribute("class", "hit");
 }

@@ -1,7 +1,7 @@
-"""The data of a page: a graph's nodes, and each rule of the table that they use as JavaScript.
+"""The data of a page: the nodes of a graph, and as JavaScript the rules of the table that they use.
 
-A rule is written once for each number of operands, not once for each node; only a constant exponent is written into
-it. The formulas shown come from the same expressions.
+A rule is written once for each number of operands, not once for each node; only constant exponents become part of it.
+The displayed formulas come from the same expressions.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from autograd.walking.templates import template
 
 
 class GraphData:
-    """A graph, its values in topological order, in words that the page's JavaScript understands.
+    """The values of a graph, given in topological order, as data for the page's JavaScript.
 
-    Raises DomainError where the changed inputs have no value, TypeError for a rule that JavaScript cannot run.
+    Raises DomainError if the root is undefined for changed inputs, TypeError for a rule that JavaScript cannot run.
     """
 
     def __init__(self, order: Sequence[Value]) -> None:
@@ -35,13 +35,13 @@ class GraphData:
         self._rules: dict[tuple[Primitive, tuple[float | None, ...]], int] = {}
         nodes = [self._node(x, root) for x in self.order]
         rules = [_written(*rule) for rule in self._rules]
-        self.json: dict[str, Any] = {"nodes": nodes, "rules": [words for words, _ in rules]}  # ready for JSON
-        # the source of a JavaScript array: for each rule its function and the tests of its domains
+        self.json: dict[str, Any] = {"nodes": nodes, "rules": [words for words, _ in rules]}
+        # the source of a JavaScript array: for each rule, its function and the tests of its domains
         self.rules = "[\n" + ",\n".join(source for _, source in rules) + "\n]"
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
-        # a number as text, since JSON has no NaN and no infinities
+        # the number is text, because JSON has neither NaN nor infinities
         node: dict[str, Any] = {"name": _short(label), "data": javascript.number(self.data[x])}
         if is_constant(x):
             return node | {"kind": "constant"}
@@ -54,7 +54,7 @@ class GraphData:
         return node | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
 
     def _rule(self, x: Value) -> int:
-        """Which rule computes the node, in the order in which they are met."""
+        """Return the index of the node's rule, in order of first use."""
         assert x.operation is not None
         domains = zip(x.parents, x.operation.domains_of(len(x.parents)))
         baked = tuple(p.data if domain is CONSTANT and is_constant(p) else None for p, domain in domains)
@@ -62,7 +62,7 @@ class GraphData:
 
 
 def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str, Any], str]:
-    """A rule in words, and its source in JavaScript; of ``baked``, each number is written into it as an operand."""
+    """Return the texts of a rule, and its source in JavaScript, with the numbers in ``baked`` as constants."""
     letters = expressions.letters(len(baked))
     operands = [letter if number is None else number for letter, number in zip(letters, baked)]
     try:
@@ -71,7 +71,7 @@ def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str,
     except (TypeError, AttributeError) as error:
         raise TypeError(
             f"primitive {entry.name}: its rule cannot be written in JavaScript ({error}); "
-            "write it with the functions of its number system, n.exp for math.exp"
+            "use the functions of its number system, such as n.exp instead of math.exp"
         ) from None
     names = [letter.name for letter in letters]
     tests = ", ".join(f"(x1) => {domain.javascript(x='x1')}" for domain in entry.domains)
@@ -97,7 +97,7 @@ def _short(label: str) -> str:
 
 
 def _recomputed(order: Sequence[Value]) -> dict[Value, float]:
-    """The forward pass run again on the present inputs; DomainError as the engine raises it."""
+    """Run the forward pass again on the present inputs. Raises DomainError as the engine does."""
     data: dict[Value, float] = {}
     for x in order:
         data[x] = x.data

@@ -1,9 +1,9 @@
-// Both passes: each node is computed by its rule; then each gives each parent its upstream times its local derivative.
+// Both passes: each node is computed by its rule, and then gives each parent upstream times local derivative.
 
-/** Finite operands that gave no finite value, in the engine's words. */
+/** The engine's error for finite operands without a finite value. */
 class Fault extends Error {}
 
-/** `inputs` holds the number of each input, at its index. Throws Fault. */
+/** Runs the forward pass; `inputs` contains the number of each input, at its index. Throws Fault. */
 function forward({ nodes, rules }, inputs) {
   const [data, locals, steps] = [[], [], [{ phase: "start" }]];
   nodes.forEach((node, i) => {
@@ -20,14 +20,14 @@ function forward({ nodes, rules }, inputs) {
   return { data, locals, steps };
 }
 
-/** As errors.complaint in Python: operation, operands, what is needed, what to write instead. */
+/** Writes the same text as errors.complaint in Python: operation, operands, condition and remedy. */
 function complaint(rule, operands, names, value) {
   const { letters, conditions, defined } = rule;
   const words = letters.map((x, i) => names[i] || (names.includes(x) ? `operand ${i + 1}` : x));
   const at = operands.map((x, i) => `${words[i]} = ${numberText(x)}`);
   const shown = at.length <= 6 ? at : [...at.slice(0, 3), `… ${at.length - 3} more`];
   const where = `${rule.name} at ${shown.join(", ")}`;
-  const domain = (i) => Math.min(i, conditions.length - 1); // an n-ary rule has one for all
+  const domain = (i) => Math.min(i, conditions.length - 1); // an n-ary rule has one domain for all
   const broken = operands.flatMap((x, i) =>
     defined[domain(i)](x) ? [] : [conditions[domain(i)].replace("{x}", words[i])],
   );
@@ -38,7 +38,7 @@ function complaint(rule, operands, names, value) {
   return `${where}: needs ${broken.join(" and ")}${rule.remedy ? `; ${rule.remedy}` : ""}`;
 }
 
-/** Both passes with all their numbers, as a list of steps; what a step finds is its `value`. Throws Fault. */
+/** Runs both passes, and returns their numbers and steps; a step computes its `value`. Throws Fault. */
 function walkthrough(graph, inputs) {
   const { nodes, rules } = graph;
   const { data, locals, steps } = forward(graph, inputs);
@@ -51,9 +51,9 @@ function walkthrough(graph, inputs) {
       if (nodes[parent].kind === "constant") return;
       const upstream = grads[node];
       const local = locals[node][operand];
-      // nothing from upstream is nothing, even times ∞; an operand that a gate has not chosen gets nothing, even of ∞
-      const isShut = upstream === 0 || (local === 0 && rules[nodes[node].rule].gate && !Number.isFinite(upstream));
-      const product = isShut ? 0 : upstream * local;
+      // upstream 0 gives 0, even times ∞; an operand that a gate has not chosen gets 0, even of ∞
+      const isClosed = upstream === 0 || (local === 0 && rules[nodes[node].rule].gate && !Number.isFinite(upstream));
+      const product = isClosed ? 0 : upstream * local;
       const before = grads[parent];
       grads[parent] += product;
       steps.push({ phase: "backward", node, operand, parent, upstream, local, product, before, value: grads[parent] });
@@ -66,11 +66,11 @@ function walkthrough(graph, inputs) {
   return { data, locals, grads, steps };
 }
 
-/** The node whose number, or gradient, a step finds; the steps that one stands for. */
+/** The node whose number or gradient a step computes; the single steps that a step combines. */
 const aboutOf = ({ node, parent = node }) => parent;
 const partsOf = (step) => step.parts ?? [step];
 
-/** How deep each node is in the graph; an input lies just below what takes it first, as a weight beside its a. */
+/** Returns the level of each node; an input is just below its first user, so that a weight is beside its a. */
 function levels(nodes) {
   const level = [];
   for (const { parents = [] } of nodes) level.push(1 + Math.max(-1, ...parents.map((parent) => level[parent])));
@@ -81,7 +81,7 @@ function levels(nodes) {
 
 const ORDER = ["start", "forward", "seed", "backward", "end", "update"];
 
-/** The steps by "edge"; or as one what one "node" receives, or one "layer": a step with the parts that it stands for. */
+/** Combines the steps of each "node" or "layer" into one step with `parts`; "edge" keeps them single. */
 function grouped({ nodes }, steps, grain) {
   if (grain === "edge") return steps;
   const level = grain === "node" ? [...nodes.keys()] : levels(nodes);
@@ -99,7 +99,7 @@ function grouped({ nodes }, steps, grain) {
   });
 }
 
-/** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
+/** Returns the contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
 function arrived(steps, position, parent) {
   const found = steps.slice(0, position + 1).flatMap(partsOf).filter((step) => step.parent === parent);
   return found.sort((x, y) => x.node - y.node || x.operand - y.operand);

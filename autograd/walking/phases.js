@@ -1,4 +1,4 @@
-// What the page says at each step: a formula in pieces between which a line may break, a sentence, what stands below
+// The text of each step: a formula in pieces between which a line may break, a sentence, and smaller formulas below.
 
 const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
@@ -8,12 +8,12 @@ const byLayer = (i) => nodes[i].name.replace(/^(\p{L}+)([⁰¹²³⁴⁵⁶⁷�
 const INPUTS = [...nodes.keys()].filter((i) => nodes[i].kind === "input")
   .sort((i, j) => byLayer(i).localeCompare(byLayer(j), "en", { numeric: true }));
 const MOVING = walk.parameters.length < INPUTS.length ? "weight and bias" : "input";
-const [MOST_TERMS, MOST_EQUATIONS] = [3, 5]; // of the chain rule's sum, and side by side, written out
+const [MOST_TERMS, MOST_EQUATIONS] = [3, 5]; // terms of the chain rule's sum, and equations side by side
 const TITLES = { start: "Inputs", forward: "Forward", seed: "Seed", backward: "Backward", end: "End", update: "Update" };
 
 const PHASES = {
   start: () => [known(INPUTS, "value"),
-    "The inputs have their numbers; the forward pass computes all others. Press ▶, or the arrow key →."],
+    "The inputs have values; the forward pass computes all others. Press ▶ or the arrow key →."],
 
   forward({ node, value }, hides, hints) {
     const { name, markup, rule, parents } = nodes[node];
@@ -21,7 +21,7 @@ const PHASES = {
     const symbols = filled(rules[rule].value, parents.map(operand), markup);
     const numbers = filled(rules[rule].value, parents.map((p) => walk.run.data[p]), value, heldMath, numberMath);
     const named = (p) => (nodes[p].kind === "constant" ? "" : `${nodes[p].name} = `) + numberText(walk.run.data[p]);
-    const isFound = (side) => side === numberMath(value); // as the number of r is that of x = r
+    const isFound = (side) => side === numberMath(value); // for x = r, the number of r
     const sides = [symbols, numbers].slice(0, hints);
     const ends = hides && sides.some(isFound) ? [] : [equals(result("value", value, hides))];
     const shown = sides.filter((side) => hides || !isFound(side)).flatMap(pieces);
@@ -32,7 +32,7 @@ const PHASES = {
 
   seed: ({ value }, hides) => [[gradientMath(root, root), equals(result("grad", value, hides))],
     `The backward pass starts at ${root.name}` + (hides ? `. What is ${root.gradient}?`
-      : `, which moves as fast as itself: ${root.gradient} = 1.`)],
+      : `, which changes as fast as itself: ${root.gradient} = 1.`)],
 
   backward(step, hides, hints) {
     const parts = partsOf(step);
@@ -47,7 +47,7 @@ const PHASES = {
     ] : isOne ? [
       `${name} receives ${numberText(upstream)} · ${heldText(local)} = ${numberText(product)} from ${nodes[node].name}.`,
       before !== 0 && `${gradient} is now ${sumText(step)}.`,
-      isLast && "Nothing more arrives.",
+      isLast && "This was the last contribution.",
     ] : [`${name} receives from ${givers}: ${sumText(step)}.`];
     const left = tagged("grad", "node", parent, gradientMath(root, nodes[parent]));
     const sides = chainRule(step, parts).slice(0, hints).flat();
@@ -58,7 +58,7 @@ const PHASES = {
   },
 
   end: () => [known(INPUTS.filter((i) => walk.parameters.includes(i)), "grad"),
-    `Each gradient says how fast ${root.name} moves when its input does. ▶ moves each ${MOVING} a step downhill.`],
+    `Each gradient says how fast ${root.name} changes with its input. ▶ moves each ${MOVING} one step downhill.`],
 
   update() {
     const { before, promised, after, fault } = walk.update();
@@ -72,31 +72,31 @@ const PHASES = {
     return [
       [`${markup}<mo>←</mo>${less(markup, "<mi>η</mi>", gradientMath(root, nodes[leading]))}`,
         equals(less(numberMath(x), numberMath(rate), heldMath(grad))), equals(coloured("value", x - rate * grad))],
-      fault ? `${fault}. A smaller η keeps ${root.name} where it has a value.` : `Each ${MOVING} moves by −η times its ` +
-        `gradient${most}. Promised: ${root.name} − η times the sum of the squared gradients; after: the forward pass ` +
-        `run again${isLong ? ": the step is too long for the promise" : ""}.`,
+      fault ? `${fault}. With a smaller η, ${root.name} stays defined.` : `Each ${MOVING} moves by −η times its ` +
+        `gradient${most}. Promised: ${root.name} − η times the sum of the squared gradients. After: the result of a ` +
+        `new forward pass${isLong ? ", because the step is too long for the promise" : ""}.`,
       Object.entries({ before, promised, after }).map(figure)];
   },
 };
 
-/** { formula, sentence, aside } of a step; of many nodes that find their numbers in one step, these as equations. */
+/** Returns { formula, sentence, aside } of a step; a step for several nodes shows their numbers as equations. */
 function said(step, hides, hints) {
   const about = [...new Set(partsOf(step).map(aboutOf))];
   const names = (found) => listed([...new Set(found)].map((i) => nodes[i].name));
   const givers = new Set(partsOf(step).map(({ node }) => node));
   const [formula, sentence, aside = []] = about.length < 2 ? PHASES[step.phase](step, hides, hints)
     : step.phase === "forward" ? [known(about, "value"), `${names(about)} are computed from the layers before them.`]
-      : [known(about, "grad"), `${names(about)} receive what ${names(givers)} ${givers.size > 1 ? "give" : "gives"} back.`];
+      : [known(about, "grad"), `${names(about)} receive contributions from ${names(givers)}.`];
   const { input, by, promised, really } = (!walk.isPredicting && walk.moved) || {};
   const promise = by !== undefined && `${nodes[input].name} ${changeText(by)}: the gradient promises ${
-    numberText(promised / by)} · ${heldText(by)} = ${changeText(promised)}, ${root.name} moved ${changeText(really)}.`;
+    numberText(promised / by)} · ${heldText(by)} = ${changeText(promised)}, ${root.name} changed by ${changeText(really)}.`;
   return { formula, sentence: promise || sentence, aside };
 }
 
-/** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, what has arrived of it, in the slide's order, in symbols and in numbers. */
+/** Writes the terms of ∂f/∂s = ∂f/∂y ∂y/∂s + … that have arrived, in the slide's order, in symbols and in numbers. */
 function chainRule({ parent, isLast }, parts) {
   const steps = arrived(walk.steps, walk.position, parent);
-  const shown = steps.length > MOST_TERMS ? parts.slice(0, MOST_TERMS) : steps; // of a long sum, what arrives now
+  const shown = steps.length > MOST_TERMS ? parts.slice(0, MOST_TERMS) : steps; // of a long sum, only what arrives now
   const isWhole = shown[0] === steps[0];
   const summed = (write) => {
     const terms = shown.map((term, i) =>
@@ -114,7 +114,7 @@ function chainRule({ parent, isLast }, parts) {
   return [symbols, numbers].map(summed);
 }
 
-/** A local derivative in its rule's letters; of a z of the lecture, if it is one letter, in place of ∂z/∂w, as there. */
+/** A local derivative in its rule's letters; for a z of the lecture, a single letter replaces ∂z/∂w. */
 const formulaOf = ({ node, operand }) => {
   const { rule, parents, markup } = nodes[node];
   return filled(rules[rule].locals[operand], parents.map((p) => nodes[p].markup), markup);
@@ -123,24 +123,24 @@ const inLetters = (term) => [nodes[term.node].delta && formulaOf(term)].find((x)
 const localRule = (term) => (!formulaOf(term) || inLetters(term) ? []
   : [`<mrow class="local">${slopeOf(term)}</mrow>${equals(formulaOf(term))}`]);
 
-/** ∂y/∂x, with ① or ② where y takes the same x more than once. */
+/** Writes ∂y/∂x, with ① or ② if y uses the same x more than once. */
 function slopeOf({ node, operand, parent }) {
   const isOne = nodes[node].parents.filter((p) => p === parent).length === 1;
   return partialMath(nodes[node], nodes[parent], isOne ? "" : String.fromCodePoint(0x2460 + Math.min(operand, 19)));
 }
 
-/** 12 + 12 = 24: what was there and what a step adds. */
+/** Writes 12 + 12 = 24: the sum before a step, its contributions, and the sum after it. */
 function sumText(step, write = numberText) {
   const { before } = partsOf(step)[0];
   const terms = [...(before === 0 ? [] : [before]), ...partsOf(step).map(({ product }) => product)];
   return `${terms.map((x, i) => (i ? heldText(x, write) : write(x))).join(" + ")} = ${write(step.value)}`;
 }
 
-/** No line ends inside a product, a sum, y = 6 or ∂f/∂s; after a product or a sum, one may begin with =. */
+/** Prevents line breaks inside a product, a sum, y = 6 or ∂f/∂s, except before = after a product or a sum. */
 const unbroken = (sentence) => sentence.replace(/ ([·+=]) /g, "\u00a0$1\u00a0")
   .replace(/([·+]\u00a0\S+)\u00a0=/g, "$1 =").replaceAll("/∂", "/\u2060∂");
 
-/** = and a sum, as pieces that may stand on lines of their own, a negative number behind a sign in brackets. */
+/** Splits = and a sum into pieces for separate lines, with a negative number after a sign in brackets. */
 function pieces(markup) {
   const sum = new DOMParser().parseFromString(math(markup), "text/html").querySelector("mstyle > mrow");
   const found = ["<mo>=</mo>"];
@@ -163,7 +163,7 @@ const tagged = (role, kind, name, written) =>
 const elided = (words, most, shown, dots) => (words.length > most ? [...words.slice(0, shown), dots] : words);
 const listed = (words) => new Intl.ListFormat("en-GB").format(elided(words, 6, 4, `${words.length - 4} more`));
 
-/** The numbers, or the gradients, of some nodes as equations. */
+/** Returns the numbers, or the gradients, of some nodes as equations. */
 function known(about, role) {
   const { data, grads } = walk.run;
   const equation = (i) => (role === "grad" ? gradientMath(root, nodes[i]) + equals(coloured(role, grads[i]))

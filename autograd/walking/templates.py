@@ -1,8 +1,8 @@
 """Writes the table's formulas in MathML, as templates that the page fills in.
 
 A formula is one of the table's rules, run on expressions and written as a template. ``{1}`` is a placeholder for the
-first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself, and
-``{=2}`` one for the number 2. The page fills in names or numbers.
+first operand, ``{(1)}`` one that puts a negative number in brackets, ``{v}`` one for the node itself, and ``{=2}``
+contains the number 2. The page fills in names or numbers.
 """
 
 import re
@@ -16,9 +16,9 @@ from autograd.number_systems.javascript import number
 
 Operand = Formula | float
 
-MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
-MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # of a formula that is shown
-MOST_WHOLE = 2_000  # of its markup with all that a click opens
+MOST_SHOWN = 6  # terms, factors or arguments; of a longer list, the first three and the last two
+MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # of a displayed formula
+MOST_WHOLE = 2_000  # characters of its markup, including the parts that a click shows
 FORMS = {
     "/": FRACTION,
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
@@ -29,11 +29,11 @@ FORMS = {
 COMPARED = {"greater": "&gt;", ">": "&gt;", "<": "&lt;", ">=": "≥", "<=": "≤", "===": "=", "!==": "≠"}
 SUMS, PRODUCTS = ("+", "-", "sum"), ("*", "times")
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula binds
-NODE = Formula("xv")  # a letter, as x1, for the node itself
+NODE = Formula("xv")  # a letter like x1, for the node itself
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:
-    """The formula with placeholders for its operands; empty if it is too long to read.
+    """Return the formula with placeholders for its operands, or "" if it is too long to read.
 
     value   the rule's formula for the node's value; inside the formula, it becomes the node's placeholder
 
@@ -45,7 +45,7 @@ def template(formula: Operand, value: Operand | None = None) -> str:
     plain, size, depth = _plain(formula, value)
     written = _whole(plain) if size <= MOST_OPERATIONS and depth <= MOST_DEPTH else ""
     short = written
-    while "\2" in short:  # what stands behind ⋯
+    while "\2" in short:  # the parts hidden behind ⋯
         short = re.sub("\2[^\2\3]*\3", "", short)
     if len(written) > MOST_WHOLE:
         written = short
@@ -53,9 +53,9 @@ def template(formula: Operand, value: Operand | None = None) -> str:
 
 
 def _plain(formula: Operand, value: Operand | None) -> tuple[Operand, int, int]:
-    """The formula without guards, and with ``NODE`` for the node's value, unless this is an operand itself.
+    """Return the formula without guards, and with ``NODE`` for the node's value unless this is an operand.
 
-    Also its number of operations with each use written out, and their depth, to which a chain adds one level.
+    Also return the number of operations, counting every use, and their depth, to which a chain adds one level.
     """
     plain: dict[Operand, tuple[Operand, int, int]] = {}
     for e in operations([formula]):
@@ -70,7 +70,7 @@ def _plain(formula: Operand, value: Operand | None) -> tuple[Operand, int, int]:
 
 
 def _unguarded(e: Operand) -> Operand:
-    """The formula without guards such as ``where(x, …, 1)``, which keeps x = 0 away from a power or a logarithm."""
+    """Remove guards such as ``where(x, …, 1)``, which keeps x = 0 away from a power or a logarithm."""
     while isinstance(e, Formula) and e.name == "where":
         condition, x, y = e.operands
         is_letter = isinstance(condition, Formula) and not condition.operands
@@ -82,12 +82,12 @@ def _unguarded(e: Operand) -> Operand:
 
 
 def _whole(e: Operand) -> str:
-    """The formula by itself, without brackets."""
+    """Write the formula without brackets."""
     return _written(e)[0]
 
 
 def _held(e: Operand, least: int) -> str:
-    """The formula next to others, in brackets if it binds less tightly than ``least``."""
+    """Write the formula next to others, in brackets if it binds less tightly than ``least``."""
     if isinstance(e, Formula) and not e.operands:
         return f"{{({e.name[1:]})}}"
     written, binding = _written(e)
@@ -95,7 +95,7 @@ def _held(e: Operand, least: int) -> str:
 
 
 def _written(e: Operand) -> tuple[str, int]:
-    """The formula, and how tightly it binds."""
+    """Write the formula; also return how tightly it binds."""
     if not isinstance(e, Formula):
         return f"{{={number(e)}}}", SUM if e < 0.0 else ATOM
     if not e.operands:
@@ -118,7 +118,7 @@ def _written(e: Operand) -> tuple[str, int]:
 
 
 def _product(e: Formula) -> tuple[str, int]:
-    """The factors without ones; a² for a · a."""
+    """Write the factors other than 1, and a² for a · a."""
     factors: list[Any] = []
     stack: list[Operand] = [e]
     while stack:
@@ -127,7 +127,7 @@ def _product(e: Formula) -> tuple[str, int]:
             stack += x.operands[::-1]
         elif isinstance(x, Formula) or x != 1.0:
             factors.append(x)
-    if all(isinstance(x, Formula) and x.name[1:].isdigit() for x in factors):  # suffix products come from the back
+    if all(isinstance(x, Formula) and x.name[1:].isdigit() for x in factors):  # suffix products are in reverse order
         factors.sort(key=lambda x: int(x.name[1:]))
     if len(factors) < 2:
         return _written(factors[0] if factors else 1.0)
@@ -139,10 +139,10 @@ def _product(e: Formula) -> tuple[str, int]:
 
 
 def _call(function: str, x: Sequence[Any]) -> str:
-    """A function in its own notation, or by its name."""
+    """Write a function in its own notation, or by its name."""
     if function in FORMS:
         return FORMS[function].format(*map(_whole, x))
-    if function in COMPARED:  # Iverson's brackets: 1 where it is true, else 0
+    if function in COMPARED:  # Iverson brackets: 1 if it is true, else 0
         return bracketed(f"{_whole(x[0])}<mo>{COMPARED[function]}</mo>{_held(x[1], SUM)}", "[]")
     match function:
         case "power" | "pow":
@@ -163,7 +163,7 @@ def _call(function: str, x: Sequence[Any]) -> str:
 
 
 def _part(i: int, whole: Formula) -> str:
-    """One entry of a softmax, or of shares in a maximum: the condition under which an operand is chosen."""
+    """Write one entry of a softmax, or of the shares of a maximum: the condition under which an operand is chosen."""
     x: list[Any] = list(whole.operands)
     if whole.name == "softmax":
         return FORMS["/"].format(_call("exp", [x[i]]), _powers(x))
@@ -175,12 +175,12 @@ def _part(i: int, whole: Formula) -> str:
 
 
 def _powers(z: Sequence[Operand]) -> str:
-    """The sum of eᶻ."""
+    """Write the sum of eᶻ."""
     return _elided(z, lambda z_j: _call("exp", [z_j]), "<mo>+</mo>")
 
 
 def _elided(things: Sequence[Any], write: Callable[[Any], str], sign: str, dots: str = "<mo>⋯</mo>") -> str:
-    """All things written, with the sign between them; of many, those in the middle show on a click on the dots."""
+    """Write things with the sign between them; in a long list, a click on the dots shows those in the middle."""
     written = [*map(write, things)]
     if len(written) <= MOST_SHOWN:
         return sign.join(written)
