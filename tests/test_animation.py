@@ -152,11 +152,11 @@ def test_a_network_moves_along_its_weights_which_get_their_gradients():
 @pytest.mark.parametrize(
     ("drawn", "complaint"),
     [
-        (lambda x, f: draw(MLP(2, [2], rng=Random(0))), "animate: the graph of one Value"),
-        (lambda x, f: draw([f, x]), "the graph of one Value moves"),
+        (lambda x, f: draw(MLP(2, [2], rng=Random(0))), "animate: only the graph of a single Value"),
+        (lambda x, f: draw([f, x]), "only the graph of a single Value can move"),
         (lambda x, f: draw(f, wrt=x), "paths from wrt are highlighted"),
-        (lambda x, f: draw(f, fold=True), r"collapse=False\), without fold"),
-        (lambda x, f: draw(f, collapse=True), r"collapse=False\), without fold"),
+        (lambda x, f: draw(f, fold=True), r"collapse=False\) without fold"),
+        (lambda x, f: draw(f, collapse=True), r"collapse=False\) without fold"),
         (lambda x, f: draw(random_graph(150, 0)[1]), r"\d+ boxes are more than the limit of 60: .*draw\(node\)"),
     ],
 )

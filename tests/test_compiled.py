@@ -197,7 +197,7 @@ def test_what_was_decided_when_it_was_recorded_is_named():
     program = record(3.0 * x if x > 0.0 else 5.0 * x, [x], engine="compiled")
     x.data = -2.0
     with pytest.raises(
-        ValueError, match=r"the constant = 3\.0 in the program and the constant = 5\.0 in the fresh graph"
+        ValueError, match=r"the constant = 3\.0 in the program, but the constant = 5\.0 in the fresh graph"
     ):
         program.compare(5.0 * x)
 

@@ -809,8 +809,8 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
         (["exp(x)", "x=1000"], "exp at x = 1000.0: overflow"),
         (["x", "x=1", "--html", "no such folder/page.html"], "no such folder/page.html: No such file or directory"),
         (["x", "x=1", "--html", "folder.html"], "folder.html"),
-        (["x", "x=1", "--html", "page\n\x1b[31m.txt"], r"page\n\x1b[31m.txt: a walk is saved as .html"),
-        (["x", "x=1", "--html", ""], "a walk is saved as .html"),
+        (["x", "x=1", "--html", "page\n\x1b[31m.txt"], r"page\n\x1b[31m.txt: a walk can only be saved as .html"),
+        (["x", "x=1", "--html", ""], "a walk can only be saved as .html"),
     ],
 )
 def test_whatever_is_typed_one_line_of_words_comes_back(arguments, words, tmp_path, monkeypatch, refused):

@@ -716,7 +716,7 @@ def test_leaves_that_are_neither_are_read_anew_too(engine):
 
 
 def one_layer():
-    """Σ tanh(w · x + w₁ x₁): its products are fused away; program, inputs, parameters, feeds."""
+    """Σ tanh(w · x + w₁ x₁): its products are fused; program, inputs, parameters, feeds."""
     rng = random.Random(30)
     W, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 6, 4))
     inside = [[w[0] * x[0] for w in W] for x in X]
@@ -1008,11 +1008,11 @@ def test_the_reason_counts_operations_and_groups():
     for _ in range(6):
         deep = F.sin(deep)
     for loss, counts in [
-        (F.sum([F.tanh(x_i) for x_i in x]), "10 operations, equal ones of one level in 2 groups"),
-        (F.sum([w_i * x_i for w_i, x_i in zip(w, x)]), "10 operations, equal ones of one level in 1 group"),
-        (deep + F.tanh(x[0]), "8 operations, equal ones of one level in 8 groups"),
-        (F.tanh(x[0]), "1 operation, equal ones of one level in 1 group"),
-        (x[0], "0 operations, equal ones of one level in 0 groups"),
+        (F.sum([F.tanh(x_i) for x_i in x]), "10 operations in 2 groups by kind and level"),
+        (F.sum([w_i * x_i for w_i, x_i in zip(w, x)]), "10 operations in 1 group by kind and level"),
+        (deep + F.tanh(x[0]), "8 operations in 8 groups by kind and level"),
+        (F.tanh(x[0]), "1 operation in 1 group by kind and level"),
+        (x[0], "0 operations in 0 groups by kind and level"),
     ]:
         assert record(loss, [x], w, engine="replay").reason == f"{counts}; as requested"
     assert record(x[0], [x]).engine == "eager"
@@ -1267,7 +1267,7 @@ def test_an_activation_of_two_operations_is_not_called_by_the_first():
     build, inputs, parameters, _ = network(model, half_squared_error, rng, examples=3, n_in=2, targets=(1,))
     program = record(build(), inputs, parameters, engine="replay")
     assert program.layers[0].activation == "" and program.layers[0].delta == "δ¹ = ∂L/∂Z¹"
-    assert "δ¹ 4×3, from the operations below" in str(program) and "as arrays, beside the layers: 12 relu" in str(
+    assert "δ¹ 4×3, from the operations below" in str(program) and "as arrays, outside the layers: 12 relu" in str(
         program
     )
 

@@ -129,7 +129,10 @@ def test_f_equals_xyz_ends_with_36_and_24_and_goes_back(opened):
     for _ in range(2):
         part(page, "back").click()
     assert text(page, "phase") == "Backward, 7 of 8"
-    assert text(page, "sentence") == "s receives 6 · 2 = 12 from y. ∂f/∂s is now 12 + 12 = 24. This was the last contribution."
+    assert (
+        text(page, "sentence")
+        == "s receives 6 · 2 = 12 from y. ∂f/∂s is now 12 + 12 = 24. This was the last contribution."
+    )
     formula = re.sub(r"\s", "", text(page, "formula"))
     assert formula == "∂f∂s=∂f∂y∂y∂s+∂f∂z∂z∂s=6·2+12=24"
     assert re.sub(r"\s", "", text(page, "aside")) == "∂y∂s=r"
@@ -328,8 +331,8 @@ def test_a_domain_error_is_named_and_the_last_good_numbers_stay(opened):
 
 
 SLIPS = {
-    "0": "the sign is turned round",
-    "-24": "the sign is turned round",
+    "0": "the sign is flipped",
+    "-24": "the sign is flipped",
     "14": "the upstream gradient, ∂f/∂y, is forgotten",
     "12": "the sum so far, 12, is overwritten instead of added to",
     "18": "the local derivative, ∂y/∂s, is forgotten",
@@ -366,7 +369,7 @@ def test_a_right_prediction_is_shown_and_enter_leads_on(opened):
     page = asked(opened, xyz(), SECOND_OF_S)
     assert part(page, "answer").evaluate("(e) => e === document.activeElement")
     guess(page, "24,0")
-    assert "✓ Right: 24." in text(page, "verdict") and box(page, S) == ["3", "∂ 24"]
+    assert "✓ Correct: 24." in text(page, "verdict") and box(page, S) == ["3", "∂ 24"]
     press(page, "Enter")
     assert text(page, "phase") == "Backward, 8 of 8" and box(page, R) == ["2", "?"]
 
@@ -619,7 +622,7 @@ def test_keys_alone_walk_predict_and_change_an_input(opened, screen):
     assert text(page, "phase") == "Forward, 2 of 5"
     page.keyboard.type("6")  # the field has the focus
     press(page, "Enter")
-    assert "✓ Right" in text(page, "verdict")
+    assert "✓ Correct" in text(page, "verdict")
     press(page, "Enter")  # Next has it now
     assert text(page, "phase") == "Forward, 3 of 5"
     tab_to(page, "predict")

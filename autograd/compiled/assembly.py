@@ -1,7 +1,7 @@
 """Writes formulas as LLVM IR.
 
-A formula's *row* is a list of operands. Where their number is known, its entries are written one after the other;
-where it is a number at run time, what reduces the row becomes a loop.
+A *row* in a formula is a list of operands. If its length is known, its entries are written one after the other; if it
+is known only at run time, reductions of the row become loops.
 """
 
 import struct
@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd.number_systems.expressions import FORMS, LISTS, REDUCTIONS, ROW_FORMS, Formula, Operand, operations
 
-BINARY = ("pow", "atan2", "hypot")  # functions of the C library of two numbers; the others take one
+BINARY = ("pow", "atan2", "hypot")  # functions of the C library with two arguments; the others have one
 LIBM = (
     "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
     "erf", "erfc", *BINARY,
@@ -22,7 +22,7 @@ LIBM = (
 INTRINSICS = {"abs": "llvm.fabs.f64", "floor": "llvm.floor.f64", "root": "llvm.sqrt.f64"}
 SIGNS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 COMPARISONS = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "===": "oeq", "!==": "une"}
-# how a reduction takes one more entry, and what it begins with
+# how a reduction combines its result with an entry, and its initial result
 FOLDS = {"total": ("+", 0.0), "norm": ("distance", 0.0), "largest": ("larger", -inf), "smallest": ("smaller", inf)}
 POWERS = (1.0, 2.0, 3.0, 4.0)  # exponents that become multiplications
 
@@ -64,8 +64,8 @@ class Function:
     pointers, numbers   names of its parameters
     noalias             whether its pointers never overlap
     internal            whether only its own module calls it
-    letters             what each letter of the formulas is called
-    rows                for each row's letter, its length and a function that gives the name of an entry
+    letters             the name of each letter of the formulas
+    rows                for each row's letter, its length and a function that returns the name of an entry
     """
 
     def __init__(
@@ -85,14 +85,14 @@ class Function:
         self.called: set[str] = set()  # functions of the C library
         self.letters: dict[Formula, str] = {}
         self.rows: dict[Formula, tuple[Int | int, Callable[[Any], str]]] = {}
-        self._forms: dict[Formula, Operand] = {}  # what stands for a function that is a form
+        self._forms: dict[Formula, Operand] = {}  # the formula of each function that is a form
         self._known: dict[tuple[Formula, Any], str] = {}
         self._conditions: set[str] = set()
         self._reserved: list[str] = []
         self._number = count()
 
     def text(self) -> str:
-        """The whole function."""
+        """Return the whole function."""
         kind = "ptr noalias" if self.noalias else "ptr"
         parameters = ", ".join([*(f"{kind} {x}" for x in self.pointers), *(f"i64 {n}" for n in self.numbers)])
         body = "\n  ".join([*self._reserved, *self.lines, f"ret {self.result}"])
@@ -106,24 +106,24 @@ class Function:
         return name
 
     def emit(self, instruction: str) -> None:
-        """An instruction without a result."""
+        """Append an instruction without a result."""
         self.lines.append(instruction)
 
     def call(self, function: str, *arguments: "str | Int | int") -> None:
-        """Call a function that takes pointers and whole numbers and returns nothing."""
+        """Call a function that takes pointers and integers and returns nothing."""
         typed = (f"ptr {x}" if isinstance(x, str) else f"i64 {x}" for x in arguments)
         self.emit(f"call void {function}({', '.join(typed)})")
 
     def all(self, first: str, *others: str) -> str:
-        """Whether all conditions are true."""
+        """Return whether all conditions are true."""
         return reduce(lambda x, y: self(f"and i1 {x}, {y}"), others, first)
 
     def choose(self, condition: str, x: Int | int, y: Int | int) -> Int:
-        """x if the condition is true, else y."""
+        """Return x if the condition is true, else y."""
         return Int(self, self(f"select i1 {condition}, i64 {x}, i64 {y}"))
 
     def reserve(self, kind: str = "double", first: str = "") -> str:
-        """Allocate a stack variable, and set it at first."""
+        """Allocate a stack variable, and initialise it with ``first``, if given."""
         name = f"%v{next(self._number)}"
         self._reserved.append(f"{name} = alloca {kind}, align 64")
         if first:
@@ -131,37 +131,37 @@ class Function:
         return name
 
     def get(self, room: str, kind: str = "double") -> str:
-        """Read a stack variable, or what else an address leads to."""
+        """Read a stack variable, or any other address."""
         return self(f"load {kind}, ptr {room}, align {4 if kind == 'i32' else 8}")
 
     def put(self, x: str, room: str, kind: str = "double") -> None:
-        """Write x there."""
+        """Write x to a stack variable, or any other address."""
         self.emit(f"store {kind} {x}, ptr {room}, align {4 if kind == 'i32' else 8}")
 
     def at(self, array: str, i: Int | int, kind: str = "double") -> str:
-        """The address of an entry."""
+        """Return the address of an entry."""
         return self(f"getelementptr {kind}, ptr {array}, i64 {i}")
 
     def load(self, array: str, i: Int | int, kind: str = "double") -> str:
-        """An entry of an array."""
+        """Read an entry of an array."""
         return self.get(self.at(array, i, kind), kind)
 
     def store(self, x: str, array: str, i: Int | int) -> None:
-        """array[i] = x"""
+        """Write array[i] = x."""
         self.put(x, self.at(array, i))
 
     def add_to(self, array: str, i: Int | int, x: str) -> None:
-        """array[i] += x"""
+        """Write array[i] += x."""
         place = self.at(array, i)
         self.put(self(f"fadd double {self.get(place)}, {x}"), place)
 
     def index(self, array: str, i: Int | int) -> Int:
-        """An entry of an array of 32-bit integers."""
+        """Read an entry of an array of 32-bit integers."""
         return Int(self, self(f"sext i32 {self.load(array, i, 'i32')} to i64"))
 
     @contextmanager
     def loop(self, end: Int | int, start: Int | int = 0, step: int = 1) -> Iterator[Int]:
-        """For i = start, start + step, … while i < end; what is computed inside is known inside only."""
+        """Loop over i = start, start + step, … while i < end; values computed inside are known only inside."""
         number, before, known = next(self._number), self.block, self._known.copy()
         i = Int(self, f"%i{number}")
         self._begin(f"head{number}", f"br label %head{number}")
@@ -175,7 +175,7 @@ class Function:
 
     @contextmanager
     def when(self, condition: str, is_so: bool = True) -> Iterator[None]:
-        """What is written inside runs only if the condition is true, or not true."""
+        """Run the code written inside only if the condition is true, or false without ``is_so``."""
         number, known = next(self._number), self._known.copy()
         blocks = [f"label %then{number}", f"label %after{number}"][:: 1 if is_so else -1]
         self._begin(f"then{number}", f"br i1 {condition}, {', '.join(blocks)}")
@@ -194,7 +194,7 @@ class Function:
         self._known[e, None] = name
 
     def value(self, e: Operand, k: Int | int | None = None) -> str:
-        """Write a formula, of a row its entry k; returns the name of its value."""
+        """Write a formula, or entry k of a row; return the name of its value."""
         if not isinstance(e, Formula):
             return "0x" + struct.pack(">d", float(e)).hex()
         key = e, k if e.is_row else None
@@ -203,7 +203,7 @@ class Function:
         return self._known[key]
 
     def compute(self, formulas: Iterable[Formula]) -> None:
-        """Write what is not a row, before a loop or a store."""
+        """Write the formulas that are not rows, before a loop or a store."""
         for e in formulas:
             if e.is_row and e.name in ROW_FORMS:
                 self.compute(operations([self._row_form(e)]))
@@ -211,13 +211,13 @@ class Function:
                 self.value(e)
 
     def share(self, upstream: str, local: Operand, k: Int | int | None = None) -> str:
-        """upstream × local derivative"""
+        """Write upstream × local derivative."""
         if not isinstance(local, Formula) and local == 1.0:
             return upstream
         return self(f"fmul double {upstream}, {self.number(local, k)}")
 
     def number(self, e: Operand, k: Int | int | None = None) -> str:
-        """``value`` as a number: of a condition, 1 or 0."""
+        """Like ``value``, but a condition becomes 1 or 0."""
         name = self.value(e, k)
         return self(f"uitofp i1 {name} to double") if name in self._conditions else name
 
@@ -265,7 +265,7 @@ class Function:
         return self(f"call double @{function}_({arguments})")
 
     def _row_form(self, e: Formula) -> Operand:
-        """The formula of a function of a row, which is one operand, or of operands one by one."""
+        """Return the formula of a function of a row, which is either one operand or all operands."""
         if e not in self._forms:
             row = next((x for x in e.parents if x.is_row), None)
             if row is None:
@@ -296,9 +296,10 @@ class Function:
 
 
 def declarations(called: set[str], width: int) -> str:
-    """The functions that a module calls: of the C library's for ``width`` numbers at once, or of its own for one.
+    """Declare the functions that a module calls: those on ``width`` numbers at once, or on one if it is 0.
 
-    Both give the same number, also where a loop's last few numbers fill no vector: equal operands have equal results.
+    In vectors, the call for a single number uses the vector function too, so that equal operands have equal results
+    even if the last few numbers of a loop do not fill a vector.
     """
     lines = [f"declare double @{name}(double)" for name in INTRINSICS.values()]
     kind, used = f"<{width} x double>", []
@@ -325,7 +326,7 @@ def declarations(called: set[str], width: int) -> str:
             lines.append(f"declare double @{f}({typed}) nounwind willreturn memory(none)")
         pure = "nounwind willreturn memory(none)"
         lines.append(f"define internal double @{f}_({typed}) {pure} {attributes} {{\n{body}  ret double %r\n}}")
-    if used:  # so that they are not removed before they are called
+    if used:  # prevents their removal before the calls appear
         kept = f"[{len(used)} x ptr] [{', '.join(used)}]"
         lines.append(f'@llvm.compiler.used = appending global {kept}, section "llvm.metadata"')
     return "\n".join(lines) + "\n"

@@ -1,14 +1,14 @@
-"""Kernels: an entry of the table as two loops over nodes, one for their values, one that adds to their gradients.
+"""Kernels: an entry of the table as two loops over nodes, one that computes values and one that adds to gradients.
 
-A kernel runs the entry's rule once, on letters. The forward loop writes the value; the backward loop computes each
-local derivative from the operands and the value, so that none is stored, and adds upstream × local to each operand's
-gradient. All kernels have one signature: ``values``, ``gradients``, where the operands' slots begin in ``index``, the
-first slot of the results, and the number of results.
+To write a kernel, the entry's rule runs once, on letters. The forward loop writes the value; the backward loop
+computes each local derivative from the operands and the value, so that none is stored, and adds upstream × local to
+each operand's gradient. All kernels have the same signature: ``values``, ``gradients``, the position of the operands'
+slots in ``index``, the first slot of the results, and the number of results. ``index`` has one of three layouts:
 
-one by one   the operands of each node one after the other; any number of nodes
-by columns   all first operands, then all second ones …, in chunks that a processor takes in vectors. Before them
-             stands for each column its first slot, where its slots follow each other, else −1.
-by rows      of many operands: their number, then as one by one. What the rule does with each of them is a loop.
+one by one   the operands of the first node, then those of the second, …; for any number of nodes
+by columns   all first operands, then all second operands, …, for chunks that are computed in vectors. Before them is
+             one number for each column: its first slot if its slots are consecutive, else −1
+by rows      for many operands: their number, then the same as one by one. The rule loops over the operands
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ from autograd.number_systems import expressions
 from autograd.number_systems.expressions import ROW_FORMS, Formula, Operand, letters
 from autograd.table import TABLE_MODULE, Primitive
 
-ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each
+ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each kernel
 COLUMNS = ("arity", "read", "given", "computed")
 MOST_WRITTEN = 100  # operands of a rule that does not take rows
-MOST_LETTERS = 16  # of more operands, those of a node are a row
+MOST_LETTERS = 16  # operands of a node; more of them are a row
 HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64)\n"
 ONE_BY_ONE, BY_COLUMNS, BY_ROWS = "one by one", "by columns", "by rows"
-ALONE = "one by one, where no vector computes the same entry"
+ALONE = "one by one, if no vector computes the same entry"
 
 
 class Shape(NamedTuple):
-    """What a kernel is written for."""
+    """The entry, operands and layout for which a kernel is written."""
 
     entry: Primitive
-    arity: int  # of a row, 0: its length is known at run time
-    constants: tuple[str | None, ...]  # the operands that are written into it, as hexadecimal floats
+    arity: int  # 0 for a row, whose length is known only at run time
+    constants: tuple[str | None, ...]  # the constant operands, as hexadecimal floats
     layout: str
 
 
 class _Rule(NamedTuple):
-    """What a rule returned for letters."""
+    """The result of a rule for letters."""
 
     operands: list[Formula]
     value: Operand
-    given: list[tuple[Formula, Operand]]  # the operands that get a gradient, with their local derivatives
+    given: list[tuple[Formula, Operand]]  # the operands with a gradient, and their local derivatives
 
 
 def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
     try:
         value, locals_ = entry.rule(expressions, *operands)
-    except Exception as error:  # whatever a rule does with a number that a formula cannot
+    except Exception as error:  # a rule may do anything with a number that a formula does not support
         raise TypeError(
             f"primitive {entry.name}: its rule cannot be compiled ({error}); "
-            "write it with the functions of its number system, n.exp for math.exp"
+            "use the functions of its number system, such as n.exp instead of math.exp"
         ) from None
     edges = [(x, local) for x, local in zip(operands, locals_, strict=True) if isinstance(x, Formula)]
     given = [(x, local) for x, local in edges if isinstance(local, Formula) or local != 0.0]
@@ -64,7 +64,7 @@ def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
 
 @cache
 def has_rows(entry: Primitive) -> bool:
-    """Whether the rule treats its operands alike, so that a row can stand for them."""
+    """Return whether the rule treats its operands alike, so that a row can represent them."""
     if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a user's rule may depend on their number
         return False
     value = _run_on_rows(entry).value
@@ -72,27 +72,27 @@ def has_rows(entry: Primitive) -> bool:
 
 
 def _run_on_rows(entry: Primitive) -> _Rule:
-    """A rule run on a row; a maximum of one row alone is that row, and means its largest entry."""
-    rows = [Formula(f"row{i}", is_row=True) for i in range(entry.step)]  # two of a dot, and of an affine beside b
+    """Run a rule on rows. A maximum that returns its only row means the largest entry of that row."""
+    rows = [Formula(f"row{i}", is_row=True) for i in range(entry.step)]  # two for a dot, and for an affine before b
     rule = _run(entry, rows + letters(entry.least - entry.step))
     is_alone = rule.value is rule.operands[0] and entry.name in ROW_FORMS
     return rule._replace(value=Formula(entry.name, *rule.operands)) if is_alone else rule
 
 
 def written(shape: Shape, name: str) -> tuple[str, set[str]]:
-    """The two loops as LLVM IR, and what they call. TypeError for a rule that formulas cannot run."""
+    """Return the two loops as LLVM IR, and the functions they call. Raises TypeError if the rule rejects formulas."""
     entry, arity, constants, layout = shape
     given = [x if c is None else float.fromhex(c) for x, c in zip(letters(arity), constants or [None] * arity)]
     rule = _run_on_rows(entry) if layout == BY_ROWS else _run(entry, given)
     if arity > MOST_WRITTEN:
-        raise TypeError(f"{entry.name} of {arity} operands is too long to be written one by one")
+        raise TypeError(f"{entry.name} has {arity} operands, more than the {MOST_WRITTEN} that can be compiled")
     write = _by_columns if layout == BY_COLUMNS else partial(_in_turn, has_length=layout == BY_ROWS)
     parts = [*write(rule, f"{name}_f", backward=False), *write(rule, f"{name}_b", backward=True)]
     return HELPERS + "".join(part.text() for part in parts), set().union(*(part.called for part in parts))
 
 
 def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterator[Function]:
-    """One node after the other. Of rows, the first number of ``index`` is their length."""
+    """Write a loop over nodes. For rows, the first number of ``index`` is their length."""
     code = Function(name, ARRAYS, RESULTS, noalias=True)
     (values, gradients, index), (out, count) = code.pointers, code.numbers
     n = code.index(index, 0) if has_length else Int(code, "0")
@@ -128,7 +128,7 @@ def _same(place: Int, _: Any) -> Int:
 
 
 def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
-    """A loop on arrays, which the machine calls for each chunk; of ``read`` and ``given``, bit j is for operand j."""
+    """Write a loop on arrays, which the machine calls for each chunk."""
     place = {x: j for j, x in enumerate(rule.operands)}
     given = [x for x, _ in rule.given] if backward else []
     computed = {x: local for x, local in rule.given if isinstance(local, Formula) or local != 1.0} if backward else {}
@@ -136,7 +136,7 @@ def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     known = rule.value if backward and isinstance(rule.value, Formula) and rule.value.operands else None
     reached: Any = topological_order(Formula("", *results), without=[] if known is None else [known])
     read = {x: f"%{x.name}" for x in reached if x in place}
-    # a function of its own, whose parameters LLVM takes for different arrays
+    # a separate function, because LLVM then knows that these arrays do not overlap
     to = {x: f"%d{x.name}" for x in computed}
     names = [x[1:] for x in (*read.values(), *to.values())]
     body = Function(f"{name}_body", [*names, "v", "upstream"], ["n"], noalias=True, internal=True)

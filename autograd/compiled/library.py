@@ -1,7 +1,7 @@
-"""Compiles kernels, keeps them in the user's cache folder, and loads them; each is compiled once.
+"""Compiles kernels, caches them in the user's cache folder, and loads them; each is compiled only once.
 
-A file of the cache begins with a checksum of the rest, and its name contains a hash of everything that the code
-depends on. A file that fails the check is compiled again. Where the folder cannot be written, nothing is kept.
+A cache file begins with a checksum of the rest, and its name contains a hash of everything on which the code depends.
+A file that fails the check is compiled again. If the folder cannot be written, nothing is cached.
 """
 
 import os
@@ -22,8 +22,8 @@ from autograd.compiled.kernels import ALONE, Shape, written
 from autograd.compiled.machine import DECLARATIONS, machine
 from autograd.table import TABLE_MODULE
 
-LOCK = RLock()  # there has to be one engine, and it is not thread-safe
-SETTINGS = "speed 2, vectors"  # of ``_compiled``; a part of each file's name
+LOCK = RLock()  # the process has one engine, which is not thread-safe
+SETTINGS = "speed 2, vectors"  # of ``_compiled``; part of the hash in each file's name
 VECTOR_LIBRARY = "libmvec.so.1"  # glibc's functions on several numbers at once, from 2.35 on
 
 
@@ -53,7 +53,7 @@ class _Compiler:
         return llvm.Target.from_default_triple().create_target_machine(self.cpu, self.features, opt=2, jit=True)
 
     def described(self, name: str, source: str, called: set[str], width: int) -> tuple[str, str]:
-        """A name for a module, with a hash of its text and of this processor; and the text."""
+        """Return a name for a module, with a hash of its text and of this processor, and the text."""
         text = declarations(called, width) + source
         key = sha256(f"{self.host}\n{text}".encode()).hexdigest()[:24]
         return f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}", text
@@ -62,7 +62,7 @@ class _Compiler:
         module, target = llvm.parse_assembly(text), self.target()
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         options.loop_vectorization = True
-        options.loop_interleaving = options.loop_unrolling = False  # loops are short, and four times the code is not
+        options.loop_interleaving = options.loop_unrolling = False  # loops are short; unrolled code is not
         builder = llvm.create_pass_builder(target, options)
         builder.getModulePassManager().run(module, builder)
         code: bytes = target.emit_object(module)
@@ -80,7 +80,7 @@ class _Compiler:
 
 
 def _provide_functions() -> None:
-    """Raise RuntimeError for a function that the code calls and this process lacks: LLVM would end the process."""
+    """Raise RuntimeError for a function that the code calls and this process lacks; LLVM would abort."""
     if os.name == "nt" and not llvm.address_of_symbol("hypot"):  # Microsoft's C library calls it _hypot
         llvm.add_symbol("hypot", cast(CDLL("ucrtbase")._hypot, c_void_p).value)
     called = (*LIBM, "memcpy", "memset", *["__chkstk"] * (os.name == "nt"))
@@ -90,7 +90,7 @@ def _provide_functions() -> None:
 
 @cache
 def compiler() -> _Compiler:
-    """The one compiler of this process, with the machine loaded."""
+    """Return the only compiler of this process, with the machine loaded."""
     made = _Compiler()
     made.load(*made.described("machine", DECLARATIONS + machine(), set(), 0))
     llvm.add_symbol("chainrule_columns", made.engine.get_function_address("chainrule_columns"))
@@ -98,13 +98,13 @@ def compiler() -> _Compiler:
 
 
 def address(name: str) -> int:
-    """The address of a loaded function."""
+    """Return the address of a loaded function."""
     with LOCK:
         return int(compiler().engine.get_function_address(name))
 
 
 def loaded(name: str, source: str, called: set[str], in_vectors: bool = True) -> str:
-    """Load a module once, and return its unique name, which stands for ``{name}`` in its source."""
+    """Load a module once, and return its unique name, which replaces ``{name}`` in its source."""
     with LOCK:
         made = compiler()
         unique, text = made.described(name, source, called, made.width * in_vectors)
@@ -114,8 +114,8 @@ def loaded(name: str, source: str, called: set[str], in_vectors: bool = True) ->
 
 
 def kernel(shape: Shape) -> tuple[int, int]:
-    """The addresses of a kernel's loops, forward and backward. TypeError for a rule that formulas cannot run."""
-    own = shape.entry.__module__ != TABLE_MODULE  # a rule of the user's own may have changed what it reads
+    """Return the addresses of a kernel's loops, forward and backward. Raises TypeError if it cannot be compiled."""
+    own = shape.entry.__module__ != TABLE_MODULE  # variables that a user-defined rule reads may have changed
     name = loaded(shape.entry.name, *(written if own else _written)(shape, "{name}"), shape.layout != ALONE)
     return address(f"{name}_f"), address(f"{name}_b")
 
@@ -125,7 +125,7 @@ _written = cache(written)
 
 @cache
 def find_blas() -> None:
-    """Let the machine multiply large matrices by SciPy's BLAS, where that is installed."""
+    """Let the machine multiply large matrices with SciPy's BLAS, if it is installed."""
     with suppress(ImportError):
         from scipy.linalg import cython_blas
 
@@ -150,8 +150,8 @@ def _read(name: str) -> bytes | None:
 
 def _keep(name: str, code: bytes) -> None:
     with suppress(OSError):
-        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # what it holds is run
-        part = _folder() / f".{token_hex(8)}.part"  # renamed whole; the checksum saves waiting for the disk
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # private, because its files are executed
+        part = _folder() / f".{token_hex(8)}.part"  # renamed once complete; because of the checksum, without a sync
         try:
             part.write_bytes(sha256(code).digest() + code)
             os.replace(part, _folder() / f"{name}.o")

@@ -1,7 +1,7 @@
 """The machine that runs a list of instructions, as LLVM IR; independent of the table.
 
-An instruction is four numbers: which kernel, where its operands' slots begin in ``index``, the first slot of its
-results, and how many there are. The forward pass runs the list from its beginning, the backward pass from its end.
+An instruction is four numbers: the kernel, the position of its operands' slots in ``index``, the first slot of its
+results, and their number. The forward pass runs the list from the beginning, the backward pass from the end.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from autograd.compiled.kernels import ARRAYS, COLUMNS, MOST_LETTERS, RESULTS
 
 CHUNK = 256  # numbers of an operand that are gathered at once
 WIDTHS = (16, 8, 4, 2, 1)  # columns of a tile
-LARGE = 4_000_000  # multiplications from which on BLAS, which cuts matrices for the cache, is faster
+LARGE = 4_000_000  # multiplications from which on BLAS is faster, because it blocks matrices for the cache
 DECLARATIONS = """\
 @chainrule_blas = global ptr null
 declare i32 @llvm.smax.i32(i32, i32)
@@ -22,12 +22,12 @@ declare i64 @llvm.smin.i64(i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """ + "".join(f"declare <{n} x double> @llvm.fmuladd.v{n}f64({', '.join([f'<{n} x double>'] * 3)})\n" for n in WIDTHS)
-# of a product Z = A Wᵀ + Σ s, in ``index``: its sizes, and for each matrix its first slot and its rows' distance
+# of a product Z = A Wᵀ + Σ s, in ``index``: its sizes, and for each matrix the first slot and the distance of rows
 PRODUCT = ("c", "r", "n", "w", "w_row", "a", "a_row", "wants_w", "wants_a", "room", "singles")
 
 
 class Step(Structure):
-    """What both passes need, and a list of updates."""
+    """The data of both passes, and a list of updates."""
 
     _fields_: ClassVar[list[tuple[str, Any]]] = [
         ("forward", c_void_p), ("forwards", c_int64), ("forward_table", c_void_p), ("backward", c_void_p),
@@ -38,7 +38,7 @@ class Step(Structure):
 
 
 class Update(Structure):
-    """A group's numbers: its parameters, then their states, one after the other; ``moved`` is room for new ones."""
+    """The numbers of a group: its parameters, then their states; ``moved`` is space for the new numbers."""
 
     _fields_: ClassVar[list[tuple[str, Any]]] = [
         ("update", c_void_p), ("first", c_int64), ("parameters", c_int64), ("numbers", c_void_p), ("moved", c_void_p),
@@ -47,7 +47,7 @@ class Update(Structure):
 
 
 def machine() -> str:
-    """The source of all that is the same for every program."""
+    """Return the source that is the same for every program."""
     product = (_product("f"), _product("b"))
     return "".join(code.text() for code in (_run(), _columns(), _multiply(), *product, _finite(), _levels(), _step()))
 
@@ -64,9 +64,10 @@ def _run() -> Function:
 
 
 def _columns() -> Function:
-    """Runs a loop on arrays in chunks: gathers the operands that it reads, and adds what it gives to gradients.
+    """Write a function that runs a loop in chunks: it gathers the operands, and adds the contributions to gradients.
 
-    Bit j of ``read``, ``given`` and ``computed`` is for operand j: of what is given, the rest is upstream as it is.
+    Bit j of ``read``, ``given`` and ``computed`` is set if the loop reads operand j, if it has a gradient, and if its
+    contribution is computed; other contributions are the upstream gradient.
     """
     code = Function("chainrule_columns", [*ARRAYS, "body"], [*RESULTS, *COLUMNS])
     (values, gradients, index, body), (out, count, arity, read, given, computed) = code.pointers, code.numbers
@@ -77,7 +78,7 @@ def _columns() -> Function:
         return code(f"trunc i64 {code(f'lshr i64 {mask}, {j}')} to i1")
 
     def column(j: Int, c: Int) -> tuple[str, Int, str]:
-        """Where the column's slots begin, its first slot, and whether its numbers lie one after the other."""
+        """Return the address of the column's slots, its first slot, and whether its slots are consecutive."""
         head = code.index(index, j)
         return code.at(index, arity + count * j + c, "i32"), head + c, head >= 0
 
@@ -104,14 +105,14 @@ def _columns() -> Function:
 
 
 def _multiply() -> Function:
-    """C[i, j] += Σ_k A[i, k] B[k, j], in tiles of four rows and sixteen columns, whose sums stay in registers.
+    """Write C[i, j] += Σ_k A[i, k] B[k, j], in tiles of four rows and sixteen columns, whose sums stay in registers.
 
-    The rows of C and B lie closely; A's entries are ``a_row`` and ``a_column`` apart.
+    The rows of C and B are contiguous; the entries of A are ``a_row`` and ``a_column`` apart.
     """
     sizes = ["c_row", "a_row", "a_column", "b_row", "m", "n", "p"]
     code = Function("chainrule_multiply", ["C", "A", "B"], sizes, noalias=True)
     c_row, a_row, a_column, b_row, m, n, p = code.numbers
-    # BLAS wants rows that do not overlap, and of A rows or columns whose entries are 1 apart
+    # BLAS needs rows that do not overlap, and contiguous rows or columns in A
     whole_rows, whole_columns = code.all(a_column < 2, a_row >= p), code.all(a_row < 2, a_column >= m)
     blas = code.get("@chainrule_blas", "ptr")
     fits = code.all(code(f"or i1 {whole_rows}, {whole_columns}"), b_row >= n, c_row >= n, m * n * p >= LARGE)
@@ -131,7 +132,7 @@ def _multiply() -> Function:
 
 
 def _by_blas(code: Function, blas: str, whole_rows: str) -> None:
-    """Cᵀ += Bᵀ Aᵀ, since BLAS has its matrices column by column."""
+    """Write Cᵀ += Bᵀ Aᵀ, because BLAS stores matrices column by column."""
     (C, A, B), (c_row, a_row, a_column, b_row, m, n, p) = code.pointers, code.numbers
     one, letter, of_a = code.reserve(first="1.0"), code.reserve("i8", str(ord("N"))), code.reserve("i8")
     code.put(code(f"select i1 {whole_rows}, i8 {ord('N')}, i8 {ord('T')}"), of_a, "i8")
@@ -160,7 +161,7 @@ def _tile(code: Function, rows: int, columns: int, i: Int, j: Int) -> None:
 
 
 def _product(direction: str) -> Function:
-    """The kernel of matrix products: Z = A Wᵀ + Σ s, and ∂L/∂W = δᵀ A, ∂L/∂A = δ W, ∂L/∂s = δ."""
+    """Write the kernel of matrix products: Z = A Wᵀ + Σ s, and ∂L/∂W = δᵀ A, ∂L/∂A = δ W, ∂L/∂s = δ."""
     code = Function(f"chainrule_product_{direction}", ARRAYS, RESULTS)
     (values, gradients, index), (out, _) = code.pointers, code.numbers
     c, r, n, w, w_row, a, a_row, wants_w, wants_a, turned, singles = (
@@ -188,7 +189,7 @@ def _product(direction: str) -> Function:
         with code.when(wants_a >= 1):
             multiply(code.at(gradients, a), a_row, delta, r, 1, W, w_row, c, n, r)
         return code
-    few = c < 4  # then turning W would take as long as the product
+    few = c < 4  # transposing W would take as long as the product
     with code.when(few), code.loop(c) as i, code.loop(r) as j:
         total = code.reserve(first="0.0")
         with code.loop(n) as k:
@@ -204,7 +205,7 @@ def _product(direction: str) -> Function:
 
 
 def _finite() -> Function:
-    """Σ (x − x), which is 0 if all x are finite, else NaN."""
+    """Write a function that computes Σ (x − x), which is 0 if all x are finite, else NaN."""
     code = Function("chainrule_finite", ["x"], ["n"])
     [array], [n] = code.pointers, code.numbers
     total = code.reserve(first="0.0")
@@ -216,7 +217,7 @@ def _finite() -> Function:
 
 
 def _levels() -> Function:
-    """For each node 1 + the highest level of its operands, or 0; it is wanted if one of its operands is."""
+    """Write a function for each node's level, 1 + the highest of its operands or 0, and whether it is wanted."""
     code = Function("chainrule_levels", ["start", "items", "level", "wanted"], ["n"])
     (start, items, level, wanted), [n] = code.pointers, code.numbers
     highest, wants = code.reserve("i32"), code.reserve("i32")
@@ -234,7 +235,7 @@ def _levels() -> Function:
 
 
 def _step() -> Function:
-    """Both passes and the update; 0 if all numbers are finite, else 1, and no parameter has moved."""
+    """Write a function for both passes and the update; if a number is not finite, it returns 1 and moves nothing."""
     code = Function("chainrule_step", ["step"])
 
     def fields(place: str, layout: type[Structure]) -> dict[str, Any]:

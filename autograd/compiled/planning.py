@@ -1,8 +1,9 @@
 """Turns a graph into instructions: equal operations that do not depend on each other become one loop.
 
-1. ``fuse`` makes one node of each sum of products, as for arrays. What a remaining node reads is a list of operands.
-2. A node's level is one more than its highest operand's. Products of one level whose rows meet become matrix
-   products; other nodes of one level, entry and number of operands become a loop. That is the order of their slots.
+1. ``fuse`` turns sums of products into single nodes, as for arrays. Each remaining node has a list of operands.
+2. The level of a node is one more than the highest level of its operands. Products of one level whose rows meet
+   become matrix products; other nodes of one level, entry and number of operands become a loop. Slots have this
+   order.
 3. ``index`` holds the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
 """
 
@@ -29,17 +30,17 @@ from autograd.text import counted
 
 Int32s = NDArray[np.int32]
 FOR_COLUMNS = 8  # results from which on a loop over arrays is faster than one over nodes
-MOST_CONSTANTS = 8  # different exponents for which kernels are written; more are operands
-FOR_PRODUCT = 32  # multiplications of a matrix product; fewer are sums by themselves
+MOST_CONSTANTS = 8  # different exponents with their own kernels; if there are more, they are operands
+FOR_PRODUCT = 32  # multiplications of a matrix product; smaller ones are separate sums
 LAYOUTS = (ONE_BY_ONE, BY_COLUMNS, BY_ROWS)
 MULTIPLYING, COPYING = range(2)  # the first kernels of each program
 
 
 class Reads(NamedTuple):
-    """What is left to compute after fusing."""
+    """The nodes that remain after fusing, and their operands."""
 
     nodes: Ints  # in the graph's order
-    operands: Ragged  # of every node of the graph; none of those that are not left, and no constants of a kernel
+    operands: Ragged  # of each node of the graph, except for fused nodes and for constants in kernels
     what: Ints  # for each of ``nodes``, its place in ``shapes``
     shapes: list[tuple[Primitive, int, tuple[str | None, ...]]]  # entry, number of operands, constants among them
 
@@ -54,7 +55,7 @@ class Grid(NamedTuple):
 
 
 class Slots:
-    """The numbers of all nodes that are left, by slot, and room for what matrix products copy."""
+    """The numbers of all remaining nodes, by slot, and space for the copies of matrix products."""
 
     def __init__(self, slot: Ints, constants: int, used: int, size: int) -> None:
         self.slot, self.constants, self.used = slot, constants, used
@@ -65,7 +66,7 @@ class Slots:
 
 
 class CompiledPlan:
-    """The instructions of a graph, and what runs them; it has the attributes of ``Plan`` that ``Program`` uses.
+    """The instructions of a graph, and a call that runs them; has the attributes of ``Plan`` that ``Program`` uses.
 
     Raises TypeError for a rule that cannot be compiled.
     """
@@ -74,15 +75,15 @@ class CompiledPlan:
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints]) -> None:
         if not flat.parents.arity.any():
-            raise TypeError(f"{flat.nodes[-1]!r} is a leaf, and there is nothing to compute")
+            raise TypeError(f"{flat.nodes[-1]!r} is a leaf: there is nothing to compute")
         size = len(flat.nodes)
         self.flat, self.inputs = flat, inputs
         fused = fuse(flat, np.isin(np.arange(size), parameters))
-        reads = _what_is_read(flat, fused)
+        reads = _reads(flat, fused)
         level, wanted = np.zeros((2, size), np.int32)
         wanted[parameters] = 1
         _levels_of(reads.operands, level, wanted)
-        # slots: constants, parameters, inputs, other leaves, then what is computed, loop by loop
+        # slots: constants, parameters, inputs, other leaves, then the results, loop by loop
         self.slot, self.used = np.full(size, -1, np.int32), 0
         constants = self._place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         self.parameters = range(constants, self._place(parameters))
@@ -93,7 +94,7 @@ class CompiledPlan:
         rank = np.where(self.slot >= 0, self.slot, self.used + np.arange(size))
         rank[flat.is_constant] = -1
         nodes, grids = reads.nodes, [*_find_products(fused, level, rank)]
-        # in a loop nodes lie as the operand lies that was computed last, in a product row by row
+        # nodes of a loop are in the order of the operand that was computed last, those of a product row by row
         loop, place = reads.what, np.zeros(len(nodes), np.int64)
         some = np.flatnonzero(reads.operands.arity[nodes])
         if len(some):
@@ -104,7 +105,7 @@ class CompiledPlan:
         order = np.lexsort((place, loop, level[nodes]))
         nodes, loop = nodes[order], loop[order]
         self._place(nodes)
-        # from here on, all is in slots
+        # from here on, nodes are represented by slots
         wanted_slots = np.zeros(self.used, bool)
         wanted_slots[self.slot[wanted > 0]] = True
         lists = Ragged(reads.operands.arity, self.slot[reads.operands.items].astype(np.int32))
@@ -119,7 +120,7 @@ class CompiledPlan:
         self._finish(writer, constants)
 
     def _place(self, nodes: Ints) -> int:
-        """Give the nodes the next slots; returns the slot after them."""
+        """Give the nodes the next slots, and return the slot after them."""
         self.slot[nodes] = np.arange(self.used, self.used + len(nodes))
         self.used += len(nodes)
         return self.used
@@ -142,10 +143,10 @@ class CompiledPlan:
         self.late = [self.call(late=late)]
 
     def call(self, groups: Any = (), late: Int32s | None = None) -> Callable[[], bool]:
-        """Both passes as one call, which returns whether all numbers were finite.
+        """Return a call that runs both passes, and returns whether all numbers were finite.
 
-        groups   what moves parameters after the passes: an array of ``machine.Update``
-        late     for a backward pass alone, the instructions to go back by
+        groups   updates of parameters after the passes: an array of ``machine.Update``
+        late     the instructions of a backward pass that runs without a forward pass
         """
         (forward, backward), memory = self.passes, self.memory
         backward = backward if late is None else late
@@ -166,20 +167,20 @@ class CompiledPlan:
 
 @cache
 def _function(name: str, pointers: int, numbers: int) -> Any:
-    """A function of the machine."""
+    """Return a function of the machine."""
     return CFUNCTYPE(c_int64, *[c_void_p] * pointers, *[c_int64] * numbers)(address(f"chainrule_{name}"))
 
 
 def _levels_of(operands: Ragged, level: Int32s, wanted: Int32s) -> None:
-    """The level of each node, 0 for leaves; and whether it depends on a parameter, from those on."""
+    """Compute in place the level of each node, 0 for leaves, and whether it is or depends on a parameter."""
     _function("levels", 4, 1)(*(x.ctypes.data for x in (operands.start, operands.items, level, wanted)), len(level))
 
 
-def _what_is_read(flat: Flat, fused: Fused) -> Reads:
+def _reads(flat: Flat, fused: Fused) -> Reads:
     size, entries = len(flat.nodes), [*flat.operations, primitives.sum, primitives.dot, primitives.affine]
     of_sum = len(flat.operations)
-    kept = np.ones(len(flat.parents.items), bool)  # all operands but the constants that kernels are written for
-    written: dict[int, Any] = {}  # for entries that take constants: which operands, their rows, the row of each node
+    kept = np.ones(len(flat.parents.items), bool)  # all operands except for the constants in kernels
+    written: dict[int, Any] = {}  # for entries with constants: their positions, distinct rows, and each node's row
     for i, entry in enumerate(flat.operations):
         if entry is not None and entry.takes_constants:
             places = [j for j, domain in enumerate(entry.domains) if domain is CONSTANT]
@@ -222,7 +223,7 @@ def _what_is_read(flat: Flat, fused: Fused) -> Reads:
 
 
 def copy_lists(into: NDArray[Any], begin: Ints, lists: Ragged, which: Ints | None = None) -> None:
-    """Copy lists to where they begin in an array."""
+    """Copy lists to their positions in an array."""
     n, start = lists.arity, lists.start[:-1]
     if which is not None:
         n, start = n[which], start[which]
@@ -231,7 +232,7 @@ def copy_lists(into: NDArray[Any], begin: Ints, lists: Ragged, which: Ints | Non
 
 
 def _find_products(fused: Fused, level: Int32s, rank: Ints) -> Iterator[Grid]:
-    """The matrix products; rows of A and W in the order of their first operands."""
+    """Yield the matrix products, with the rows of A and W in the order of their first operands."""
     rows, sizes = find_rows(fused), fused.w.arity
     for members in equal_columns(np.stack([level[fused.products], sizes, fused.singles.arity])):
         n, singles = int(sizes[members[0]]), int(fused.singles.arity[members[0]])
@@ -256,13 +257,13 @@ class _Writer:
     """Writes the index, and an instruction (kernel, begin, first slot, count) for each loop."""
 
     def __init__(self, wanted: NDArray[np.bool_], room: int) -> None:
-        self.wanted, self.room = wanted, len(wanted)  # where products turn a matrix; copies follow
+        self.wanted, self.room = wanted, len(wanted)  # space to transpose a matrix; copies follow
         self.used = self.room + room
         self.index: list[Int32s] = []
-        self.products: list[tuple[Any, ...]] = []  # the loop's place; instructions forward, backward, late
+        self.products: list[tuple[Any, ...]] = []  # index of the loop; instructions forward, backward, late
 
     def loops(self, shapes: list[Any], lists: Ragged, nodes: Ints, loop: Ints, starts: Ints, first_slot: int) -> None:
-        """Write all loops at once; those of matrix products stay empty."""
+        """Write all loops at once, but leave those of matrix products empty."""
         counts, what = np.diff(starts, append=len(nodes)), loop[starts]
         arity = np.where(what < len(shapes), lists.arity[nodes[starts]], 0)
         has_row = np.array([has_rows(entry) for entry, *_ in shapes] + [False])
@@ -303,13 +304,13 @@ class _Writer:
         self.end = len(index)
 
     def product(self, before: int, Z: Ints, W: Ints, A: Ints, singles: Ints) -> None:
-        """Write a matrix product, and copies of what does not lie row by row."""
+        """Write a matrix product, and copies of matrices that are not stored row by row."""
         (c, r), n = Z.shape, W.shape[1]
         copies: list[list[int]] = []
         copies_back: list[list[int]] = []
 
         def rowwise(slots: Ints) -> tuple[int, int]:
-            """The first slot and the distance of rows, of these slots or of copies of them."""
+            """Return the first slot and the distance of rows, of these slots or of their copies."""
             steps = strided(slots)
             if steps is not None and (slots.shape[1] == 1 or steps[1] == 1) and steps[0] >= 0:
                 return int(slots[0, 0]), steps[0]
@@ -330,13 +331,13 @@ class _Writer:
         return bool(self.wanted[slots].any())
 
     def _append(self, *numbers: int) -> int:
-        """Append to the index; returns where the numbers begin."""
+        """Append numbers to the index, and return their position."""
         self.index.append(np.array(numbers, np.int32))
         self.end += len(numbers)
         return self.end - len(numbers)
 
     def instructions(self) -> Iterator[Int32s]:
-        """The instructions in order: forward, those of them whose gradients parameters need, and all of them."""
+        """Yield three lists of instructions: forward, backward for the parameters, and backward for all leaves."""
         for part, kept in ((1, self.is_loop), (2, self.is_loop & self.is_wanted), (3, self.is_loop)):
             rows = [(product[0], row) for product in self.products for row in product[part]]
             places = [place for place, _ in rows]

@@ -1,4 +1,4 @@
-"""A step of training as one call: the parameters are copied in, both passes run, and the update moves them."""
+"""A training step as one call, which copies the parameters in, runs both passes, and updates the parameters."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,11 +13,11 @@ from autograd.number_systems.expressions import Formula, Operand, operations
 
 
 def update_loop(results: Sequence[Operand], own: Sequence[Formula], options: Sequence[Formula]) -> int:
-    """The address of the loop that moves a group of parameters.
+    """Return the address of the loop that updates a group of parameters.
 
     results   formulas of the new parameter, then of its new state
-    own       letters of the parameter, of its state, and last of its gradient
-    options   letters of what differs from step to step, as the learning rate
+    own       letters of the parameter, of its state and, last, of its gradient
+    options   letters of options that change from step to step, such as the learning rate
     """
     code = Function("{name}", ["numbers", "gradient", "moved", "options"], ["n"], noalias=True)
     (numbers, gradient, moved, given), [n] = code.pointers, code.numbers
@@ -25,7 +25,7 @@ def update_loop(results: Sequence[Operand], own: Sequence[Formula], options: Seq
     inside = set(own)
     for e in operations(results):
         if inside.isdisjoint(e.parents) and e not in inside:
-            code.value(e)  # once, outside of the loop
+            code.value(e)  # once, outside the loop
         else:
             inside.add(e)
     with code.loop(n) as i:
@@ -38,12 +38,13 @@ def update_loop(results: Sequence[Operand], own: Sequence[Formula], options: Seq
 
 
 def training_step(plan: CompiledPlan, loops: Sequence[int], numbers: Sequence[Array]) -> Callable[..., bool]:
-    """One call that runs a plan and moves its parameters, in groups that follow each other.
+    """Return a call that runs a plan and updates its parameters, in consecutive groups.
 
-    loops     for each group the address of its ``update_loop``
-    numbers   for each group an array of its parameters and, row by row, of their states; the call moves them in place
+    loops     for each group, the address of its ``update_loop``
+    numbers   for each group, an array of its parameters and, row by row, of their states, which is updated in place
 
-    The call takes the options of each group, and returns whether all numbers were finite; if not, nothing has moved.
+    The call takes the options of each group, and returns whether all numbers were finite; if not, nothing has
+    changed.
     """
     options, moved = [np.zeros(2) for _ in loops], [np.empty_like(array) for array in numbers]
     ends = plan.parameters.start + np.cumsum([array.shape[1] for array in numbers])

@@ -25,7 +25,8 @@ def neuron_figures(diagram: Diagram) -> list[Figure]:
     for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
         if len(W) != after or any(len(row) != before for row in W):
             raise ValueError(
-                f"layer {l} has {after} units with {before} inputs each: its W must be {after} × {before}"
+                f"layer {l}: W must be {after} × {before}, for {counted(after, 'unit')} with "
+                f"{counted(before, 'input')}"
             )
     if len(diagram.weights) != len(sizes) - 1:
         raise ValueError(f"{len(sizes)} layers need {len(sizes) - 1} matrices of weights, not {len(diagram.weights)}")

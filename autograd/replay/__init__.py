@@ -1,36 +1,38 @@
 """Replay: records a graph of scalars once and runs it again as a short list of array operations.
 
-Theory of operation
--------------------
-In: the loss at the end of a graph. Out: a ``Program``, which computes the loss and its gradients for other numbers in
-the leaves. No step knows what a layer is: matrices are found by looking at which numbers meet in products.
+Theory of operation ------------------- The input is the loss at the end of a graph. The output is a ``Program``,
+which computes the loss and its gradients for other numbers in the leaves. No step knows what a layer is: matrices are
+found from the numbers that meet in products.
 
 1. ``flat_graph`` numbers the nodes, operands first, from left to right. Arrays: ``parents`` (the operands of each
-   node), ``code`` (its operation), ``data``. Equal constants are all numbered; ``parents`` names the first.
-2. ``sums`` makes one node of each sum that is worth it (``fuse``):
-   a. An *addition* is a node made by + or ``sum``, not by −. A node that is an operand once in the whole graph, and
-      of an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,
+   node), ``code`` (its operation), ``data``. Equal constants have separate numbers, but ``parents`` uses the first.
+2. ``sums`` fuses each sum that is large enough into one node (``fuse``):
+   a. An *addition* is a node made by + or ``sum``, not by −. A node that is used exactly once in the whole graph, and
+      by an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,
       except for the additions inside it.
    b. A multiplication inside a tree is one *pair* (w, a). A ``dot`` of w₁ … wₙ, a₁ … aₙ or an ``affine`` inside a
-      tree is n pairs; a tree with two of them or more keeps them all as nodes: two added layers stay two layers.
-   c. Take a tree of n pairs, and let k trees of the graph have as many. If n ≥ 2 and n·k ≥ 8, its top becomes a
-      PRODUCT Σ w a + Σ s; its pairs and the additions inside are FUSED: part of it. A ``dot`` or ``affine`` that is
-      not FUSED is a PRODUCT by itself, however small.
-   d. The top of any other tree of three terms or more, zeros counted, becomes a SUM Σ s, with the additions inside
-      FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep their rule.
-   e. In a pair, w is the parameter; of two or none, the first factor. Pairs of multiplications come first. The
-      singles s, in a SUM too, are the terms not FUSED nor 0, in the order the + read them; then the b of ``affine``.
-3. ``schedule`` gives each node that remains a *level*: 0 for leaves, else one more than its highest operand. Nodes of
-   one level, operation and number of operands form a *group*. The w of a PRODUCT are a *row*, as are its a; rows of w
-   that meet the same rows of a form a *grid*, one matrix product (``matmuls``). The few that fill no array go on a
-   *tape*, which runs their rules on floats one after the other.
-4. ``buffers`` gives each node that remains a *slot* in the arrays ``values`` and ``gradients``: first constants, then
-   parameters, inputs, other leaves, and groups. Operands in slots at equal steps are a view, others are gathered.
-5. ``operations`` turns each group into steps forward and back; ``program`` feeds the inputs and runs the steps.
+      tree is n pairs. If a tree contains two or more of these, they all remain nodes, so that two added layers stay
+      two layers.
+   c. Let a tree have n pairs, and let k trees of the graph have n pairs. If n ≥ 2 and n·k ≥ 8, the top of the tree
+      becomes a PRODUCT Σ w a + Σ s, and its pairs and the additions inside are FUSED, that is, part of it. A ``dot``
+      or ``affine`` that is not FUSED is always a PRODUCT, however small.
+   d. The top of any other tree with at least three terms, including zeros, becomes a SUM Σ s, and the additions
+      inside are FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep
+      their rule.
+   e. In a pair, w is the parameter; if both factors are parameters, or neither, w is the first one. Pairs of
+      multiplications come first. The singles s, also those of a SUM, are the terms that are neither FUSED nor 0, in
+      the order in which the additions read them, followed by the b of ``affine``.
+3. ``schedule`` gives each remaining node a *level*: 0 for leaves, else one more than the highest level of its
+   operands. Nodes of one level, operation and number of operands form a *group*. The w of a PRODUCT are a *row*, as
+   are its a; rows of w that meet the same rows of a form a *grid*, which is one matrix product (``matmuls``). Groups
+   that are too small for an array are put on a *tape*, which runs their rules on floats one by one.
+4. ``buffers`` gives each remaining node a *slot* in the arrays ``values`` and ``gradients``: first constants, then
+   parameters, inputs, other leaves, and groups. Operands in equally spaced slots are a view; others are gathered.
+5. ``operations`` turns each group into forward and backward steps; ``program`` feeds the inputs and runs the steps.
 
-By hand, z = w₁x₁ + w₂x₂ + b. Its nodes are 0 w₁, 1 x₁, 2 w₁x₁, 3 w₂, 4 x₂, 5 w₂x₂, 6 the first +, 7 b, 8 z. Nodes 2,
-5, 6 and 7 are inside the tree of 8; its terms are 2, 5 and 7. With n = 2 and k = 1, 2·1 < 8, so that 8 is not a
-PRODUCT (1) but a SUM (2). Node 6 is FUSED (−1), all others are PLAIN (0).
+Worked by hand for z = w₁x₁ + w₂x₂ + b: the nodes are 0 w₁, 1 x₁, 2 w₁x₁, 3 w₂, 4 x₂, 5 w₂x₂, 6 the first +, 7 b, 8 z.
+Nodes 2, 5, 6 and 7 are inside the tree of 8; its terms are 2, 5 and 7. With n = 2 and k = 1, n·k < 8, so node 8 is
+not a PRODUCT (1) but a SUM (2). Node 6 is FUSED (−1), and all others are PLAIN (0).
 
 >>> from autograd import tanh
 >>> w, b, x = [Value(2.0), Value(3.0)], Value(1.0), [Value(4.0), Value(5.0)]
@@ -40,8 +42,8 @@ PRODUCT (1) but a SUM (2). Node 6 is FUSED (−1), all others are PLAIN (0).
 >>> program.plan.fused.kind.tolist(), list(program.plan.fused.terms)
 ([0, 0, 0, 0, 0, 0, -1, 0, 2], [[2, 5, 7]])
 
-The same for four examples: n = 2 and k = 4 give 8, so that each z is a PRODUCT. One row [w₁ w₂] meets four rows of
-inputs: one matrix product. The slots are 0 for the 0 of Python's ``sum``, 1 to 3 for w and b, 4 to 11 for X.
+With four examples, n = 2 and k = 4 give 8, so each z is a PRODUCT. One row [w₁ w₂] meets four rows of inputs: this is
+one matrix product. Slot 0 is the 0 of Python's ``sum``, slots 1 to 3 are w and b, and slots 4 to 11 are X.
 
 >>> X = [[Value(1.0), Value(2.0)] for _ in range(4)]
 >>> loss = sum(tanh(w[0] * x[0] + w[1] * x[1] + b) for x in X)
@@ -69,22 +71,23 @@ if TYPE_CHECKING:
 def record(
     loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
 ) -> Program:
-    """Record the graph of a loss, to run it again with other numbers at the speed of arrays.
+    """Record the graph of a loss, so that it can run again with other numbers at the speed of arrays.
 
-    A graph holds what was computed, not what was decided. Each run feeds the inputs, and reads the present numbers of
-    the parameters and all other leaves; constants, decisions (``if x > 0``) and numbers taken from ``.data`` stay as
-    they were. ``program.compare(loss)`` checks a program against a freshly built graph. A program holds the numbers
-    of its latest run, so that one thread at a time may call it.
+    A graph contains computations, not decisions. Each run feeds the inputs, and reads the present numbers of the
+    parameters and all other leaves; constants, decisions (``if x > 0``) and numbers taken from ``.data`` stay as they
+    were recorded. ``program.compare(loss)`` checks a program against a freshly built graph. A program stores the
+    numbers of its latest run, so only one thread at a time may call it.
 
-    loss         a Value computed from leaves; where its shape varies, keep one program per shape in a dict
-    inputs       leaves, or lists (of lists) of leaves, that are fed numbers in each run
-    parameters   leaves whose gradients are wanted; by default all that are not inputs
+    loss         a Value computed from leaves; if its shape varies, keep one program per shape in a dict
+    inputs       leaves, or (nested) lists of leaves, to which each run gives numbers
+    parameters   leaves whose gradients are needed; by default, all leaves that are not inputs
     engine       "compiled" runs loops in machine code (extra ``fast``), "replay" operations on arrays, "eager" the
-                 nodes themselves. "auto" takes compiled loops where they are installed and the graph has some hundred
-                 edges, else arrays, else, where groups are too small to pay, the nodes
+                 nodes themselves. "auto" chooses compiled loops if the extra is installed and the graph has several
+                 hundred edges; else arrays, or the nodes themselves if groups are too small for arrays to be faster
 
-    Raises TypeError for a loss that is not a Value, ValueError for inputs and parameters that are not leaves or are
-    given twice; of "compiled", ImportError without the extra, TypeError for a rule that cannot be compiled.
+    Raises TypeError for a loss that is not a Value, and ValueError for inputs and parameters that are not leaves or
+    are given twice. "compiled" raises ImportError without the extra, and TypeError for a rule that cannot be
+    compiled.
 
     >>> w, x, y = Value(2.0, "w"), Value(3.0, "x"), Value(5.0, "y")
     >>> program = record((w * x - y) ** 2, inputs=[x, y], parameters=[w])

@@ -1,7 +1,7 @@
-"""Holds all values in one array and all gradients in another, and reads and writes them through views.
+"""Stores all values in one array and all gradients in another, which are read and written through views.
 
-Operands in slots at equal steps are a strided view, which copies nothing; others are gathered. A contribution to a
-gradient is written if it is the first one in the slot, and added if not.
+Operands in equally spaced slots are a strided view, which copies nothing; others are gathered. The first contribution
+to a gradient is written to its slot, and the others are added.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ import numpy as np
 from autograd.number_systems.arrays import Array
 from autograd.replay.flat_graph import Ints
 
-Step = Callable[[], object]  # mostly a partial of one NumPy function: no Python frame between
+Step = Callable[[], object]  # usually a partial of a NumPy function, without a Python frame in between
 Compute = Callable[[Array], object]
-_numbers: Any = memoryview  # of floats and bools too, which its type does not know
+_numbers: Any = memoryview  # also of floats and bools, which its type does not declare
 
 
 def strided(index: Ints) -> tuple[int, ...] | None:
-    """The step along each axis, if it is the same everywhere: index[i, j] = index[0, 0] + i · step_0 + j · step_1.
+    """Return the step along each axis, if it is constant: index[i, j] = index[0, 0] + i · step_0 + j · step_1.
 
     >>> strided(np.array([[3, 5], [4, 6]]))
     (1, 2)
@@ -36,7 +36,7 @@ def strided(index: Ints) -> tuple[int, ...] | None:
 
 
 def is_finite(array: Array) -> bool:
-    """Whether all numbers are finite: if the sum of squares is, they are; if it overflows, each is tested.
+    """Return whether all numbers are finite: if their sum of squares is, they are; if it overflows, test each.
 
     >>> with np.errstate(over="ignore"):  # as in a run
     ...     is_finite(np.array([1e200, -1e200])), is_finite(np.array([1e200, -np.inf]))
@@ -46,24 +46,24 @@ def is_finite(array: Array) -> bool:
 
 
 class Memory:
-    """The two arrays, the slots of nodes in them, and which gradients the steps planned so far have written."""
+    """The two arrays, the slot of each node, and the gradients that the steps planned so far have written."""
 
     def __init__(self, nodes: int, slots: int) -> None:
         self.values: Array = np.zeros(slots)
         self.gradients: Array = np.zeros(slots)
         # the same numbers as floats: reading one from a memoryview is faster than from an array
         self.value_at, self.gradient_at = _numbers(self.values), _numbers(self.gradients)
-        self.slot: Ints = np.full(nodes, -1)  # of each node; −1 where it has no number of its own
-        self.tensor: Ints = np.full(slots, -1)  # of each slot, in which block it was placed
+        self.slot: Ints = np.full(nodes, -1)  # of each node; −1 if it has none
+        self.tensor: Ints = np.full(slots, -1)  # of each slot, the block that contains it
         self.shapes: list[tuple[int, ...]] = []  # of those blocks
         self.used = 0
-        self.constants = 0  # how many of the first slots never change
-        # of each slot, whether a parameter needs its gradient, whether a step writes that, and whether it is set to 0
+        self.constants = 0  # the number of slots at the beginning, which never change
+        # for each slot: whether a parameter needs its gradient, whether a step writes it, whether it must be set to 0
         self.wanted, self.written, self.to_clear = np.zeros((3, slots), dtype=bool)
         self.slot_at, self.wanted_at, self.written_at = map(_numbers, (self.slot, self.wanted, self.written))
 
     def place(self, nodes: Ints, wanted: bool = False) -> Ints:
-        """Give the nodes the next slots, as a block of their shape; returns the slots."""
+        """Give the nodes the next slots, as a block of their shape, and return the slots."""
         index = np.arange(self.used, self.used + nodes.size).reshape(nodes.shape)
         self.slot[nodes] = index
         self.tensor[index] = len(self.shapes)
@@ -73,14 +73,14 @@ class Memory:
         return index
 
     def view(self, buffer: Array, index: Ints) -> Array | None:
-        """The part of values or gradients in these slots, if they are at equal steps."""
+        """Return these slots of values or gradients as a view, or None if they are not equally spaced."""
         steps = strided(index)
         if steps is None:
             return None
         return np.ndarray(index.shape, np.float64, buffer, 8 * int(index.flat[0]), [8 * step for step in steps])
 
     def read(self, index: Ints, steps: list[Step]) -> Array:
-        """The values in these slots. If they have to be gathered, a step that does so is appended."""
+        """Return the values in these slots. If they must be gathered, append a step that gathers them."""
         view = self.view(self.values, index)
         if view is not None:
             return view
@@ -90,7 +90,7 @@ class Memory:
         return gathered
 
     def clear(self) -> list[Step]:
-        """The step that sets to 0 the slots that steps only add to, if any; planning then starts again with none."""
+        """Return the step that sets slots to 0 before others add to them, if there are any; forget these slots."""
         places = np.flatnonzero(self.to_clear)
         self.to_clear[:] = False
         view = self.view(self.gradients, places)
@@ -99,17 +99,17 @@ class Memory:
         return [partial(self.gradients.__setitem__, places, 0.0)] if places.size else []
 
     def add(self, index: Ints, given: Array | Compute, late: bool) -> list[Step]:
-        """Steps that add to the gradients of these slots, if those are computed in this pass; constants never are.
+        """Return steps that add to the gradients of these slots, if this pass computes them; constants have none.
 
-        given   an array that will hold the contribution, or a function that computes it into an array
-        late    the pass for gradients that no parameter needs
+        given   an array that will contain the contribution, or a function that writes it into an array
+        late    whether this is the pass for gradients that no parameter needs
         """
         if index.max() < self.constants or self.wanted[index].any() == late:
             return []
         strides = strided(index)
-        # an axis whose step is 0 reads one number many times: its contributions are summed
+        # an axis whose step is 0 reads one number many times, so its contributions are summed
         repeated = tuple(axis for axis, n in enumerate(index.shape) if strides and n > 1 and strides[axis] == 0)
-        # the slots without repetitions; they are a view if they are also different from each other
+        # the slots without repetitions, which are a view if they are all different
         once = np.asarray(index[tuple(0 if axis in repeated else slice(None) for axis in range(index.ndim))])
         view = self.view(self.gradients, once) if np.unique(once).size == once.size else None
         steps: list[Step] = []
@@ -129,7 +129,7 @@ class Memory:
         return [*steps, partial(given, buffer), partial(np.add, view, buffer, view)]
 
     def _scattered(self, index: Ints, given: Array) -> Step:
-        """The step for slots in no order: contributions are sorted by slot, and those of one slot summed."""
+        """Return the step for slots in any order: contributions are sorted by slot, and summed for each slot."""
         gradients, flat = self.gradients, index.ravel()
         order = np.argsort(flat, kind="stable")
         places, starts = np.unique(flat[order], return_index=True)
@@ -141,7 +141,7 @@ class Memory:
         return lambda: gradients.__setitem__(places, gradients[places] + total())
 
     def _note(self, index: Ints) -> bool:
-        """Note that these slots are written; True if all are new. If only some are, those must be cleared first."""
+        """Mark these slots as written; return whether all are new. If only some are, those must be cleared first."""
         new = index[~self.written[index]]
         fresh = new.size == index.size
         self.to_clear[new] = not fresh
@@ -150,7 +150,7 @@ class Memory:
 
 
 def _summed(given: Array, axes: tuple[int, ...]) -> Compute:
-    """The sum along axes. For a matrix it is a product with ones, which is several times faster."""
+    """Return a function that sums along axes; for a matrix, a product with ones is several times faster."""
     if given.ndim == 2 and len(axes) == 1:
         ones = np.ones(given.shape[axes[0]])
         return partial(np.matmul, *((ones, given) if axes == (0,) else (given, ones)))

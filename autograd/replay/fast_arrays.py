@@ -1,4 +1,4 @@
-"""Number systems on arrays that expect finite numbers: where one is not finite, the graph itself runs instead."""
+"""Number systems on arrays that assume finite numbers; if a number is not finite, the graph itself runs instead."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,7 +11,7 @@ from autograd.number_systems.arrays import Array
 
 
 def heaviside(x: Array, at_zero: float) -> Array:
-    """0 left of zero, 1 right of it, ``at_zero`` in between: a comparison is twice as fast as NumPy's own.
+    """Return 0 for x < 0, 1 for x > 0, and ``at_zero`` for 0; a comparison is twice as fast as NumPy's function.
 
     >>> heaviside(np.array([-1.0, 0.0, 2.0]), 1.0).tolist()
     [0.0, 1.0, 1.0]
@@ -22,9 +22,9 @@ def heaviside(x: Array, at_zero: float) -> Array:
 
 
 def stacked_logsumexp(z: Sequence[Array]) -> tuple[Array, tuple[Array]]:
-    """log(eᶻ¹ + … + eᶻⁿ) of the rows of the one array in ``z``, and the softmax as one array too.
+    """Return log(eᶻ¹ + … + eᶻⁿ) over the rows of the single array in ``z``, and the softmax as one array.
 
-    Right to 2e−16 of the largest |z| or 1: a sum that is nearly 1 loses what ``floats`` gives to log1p.
+    The error is up to 2e−16 of the largest |z| or 1: for a sum near 1, ``floats`` is more accurate, with log1p.
     """
     [stack] = z
     largest: Array = np.maximum.reduce(stack, axis=0)
@@ -35,11 +35,11 @@ def stacked_logsumexp(z: Sequence[Array]) -> tuple[Array, tuple[Array]]:
 
 @lru_cache(maxsize=32)
 def ones(n: int) -> Array:
-    """A row of ones: multiplied by it, a stack is added up several times faster than by ``np.sum``."""
+    """Return a row of ones; multiplying a stack by it is several times faster than ``np.sum``."""
     return np.ones(n)
 
 
 quick, stacked = ModuleType("quick"), ModuleType("stacked")  # Python reads attributes of modules fastest
 vars(quick).update(vars(arrays) | {"heaviside": heaviside, "times": np.multiply})
-# Σ and logΣexp treat all operands alike: their rules hold for all z_j stacked in one array
+# Σ and logΣexp treat all operands alike, so their rules also work on all z_j stacked in one array
 vars(stacked).update(sum=lambda x: ones(len(x[0])) @ x[0], logsumexp=stacked_logsumexp)

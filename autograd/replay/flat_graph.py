@@ -1,4 +1,4 @@
-"""Turns a graph of objects into a few flat arrays of integers, so that planning is NumPy operations on them."""
+"""Turns a graph of objects into a few flat arrays of integers, so that planning can use NumPy."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Ragged:
 
     @cached_property
     def start(self) -> Ints:
-        """Where each list starts, and where the last one ends."""
+        """The index where each list starts, and where the last one ends."""
         return np.append(0, np.cumsum(self.arity)).astype(np.int32)
 
     def __getitem__(self, i: int) -> list[int]:
@@ -39,12 +39,12 @@ class Ragged:
         return (items[start:end] for start, end in pairwise(self.start.tolist()))
 
     def table(self, of: Ints) -> Ints:
-        """Some of the lists, which have one length, as an array: the shape of ``of`` and a last axis."""
+        """Return lists of equal length as an array, with the shape of ``of`` and a last axis for the items."""
         return self.items[self.start[of][..., None] + np.arange(self.arity[of.flat[0]])]
 
 
 class Places:
-    """The place of each node, found by its identity: in 12 bytes a node, where a dict takes 80."""
+    """The index of each node, found by its identity, in 12 bytes per node; a dict would take 80."""
 
     def __init__(self, nodes: list[Value]) -> None:
         self._nodes, identities = nodes, np.fromiter(map(id, nodes), np.int64, len(nodes))
@@ -55,39 +55,39 @@ class Places:
         return self._nodes[self[node]] is node
 
     def __getitem__(self, node: object) -> int:
-        """Its place; of a node that is not there, any."""
+        """Return the index of a node, or any index if the node is absent."""
         return int(self._order[self._sorted.searchsorted(id(node)) % len(self._order)])
 
     def of(self, nodes: Iterable[Value]) -> Ints:
-        """The places of nodes that are there."""
+        """Return the indices of nodes that are present."""
         return self._order[self._sorted.searchsorted([*map(id, nodes)])]
 
 
 class Flat(NamedTuple):
-    """The graph as arrays; a node is its place in the topological order."""
+    """The graph as arrays; a node is represented by its index in the topological order."""
 
-    nodes: list[Value]  # the root is the last of them
+    nodes: list[Value]  # the last one is the root
     place_of: Places
     operations: list[Any]  # the primitives that occur, None for leaves
     code: Ints  # for each node, the index of its operation
-    parents: Ragged  # the operands of each; the first of them stands for all constants of one value
-    data: NDArray[np.float64]  # the numbers when it was recorded
+    parents: Ragged  # the operands of each node; equal constants are replaced by the first of them
+    data: NDArray[np.float64]  # the numbers at the time of recording
     is_constant: Bools  # which nodes are plain numbers in an expression
 
     def operation(self, node: int) -> Primitive:
-        """The entry of the table that made a node which is not a leaf."""
+        """Return the entry of the table that made a node, which must not be a leaf."""
         entry: Primitive = self.operations[self.code[node]]
         return entry
 
     def made_by(self, *entries: Primitive) -> Bools:
-        """Which nodes were made by one of these entries of the table."""
+        """Return which nodes were made by one of these entries of the table."""
         return np.array([operation in entries for operation in self.operations], dtype=bool)[self.code]
 
 
 def flatten(root: Value, leaves: Iterable[Value] = (), order: list[Value] | None = None) -> Flat:
-    """The graph of ``root``; those of ``leaves`` that it does not use come first.
+    """Return the graph of ``root``, after the ``leaves`` that it does not use.
 
-    order    ``topological_order(root)``, where it is known already
+    order    ``topological_order(root)``, if it is known already
 
     >>> x = Value(3.0)
     >>> list(flatten(x * x).parents)

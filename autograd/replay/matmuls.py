@@ -1,6 +1,6 @@
-"""Finds the matrix products among sums Σ_k w_k a_k: every row w of some meets every row a of some exactly once.
+"""Finds the matrix products among sums Σ_k w_k a_k: rows w and rows a of which each w meets each a exactly once.
 
-A row is a list of nodes; equal lists are one row.
+A row is a list of nodes; equal lists are the same row.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from autograd.replay.sums import Fused
 
 
 class Rows(NamedTuple):
-    """The different rows, and for each product the number of its row w and of its row a."""
+    """The distinct rows, and for each product the numbers of its row w and its row a."""
 
     content: list[Ints]
     w: Ints
@@ -27,7 +27,7 @@ class ProductGrid(NamedTuple):
     nodes: Ints  # (blocks, c, r): the product nodes
     w: Ints  # (blocks, r, n): the nodes of the rows
     a: Ints  # (blocks, c, n)
-    singles: Ints  # (number, blocks, c, r): what is added to each product
+    singles: Ints  # (number, blocks, c, r): the terms added to each product
 
 
 def find_rows(fused: Fused) -> Rows:
@@ -42,11 +42,11 @@ def find_rows(fused: Fused) -> Rows:
 
 
 def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGrid], Ints]:
-    """The grids of some products with equally many pairs and singles, and the products that are in none.
+    """Return the grids of products with equally many pairs and singles, and the products that are in no grid.
 
-    Rows w that meet the same rows a make a grid. A product of two rows that have met before is left over.
+    Rows w that meet the same rows a form a grid. A product of two rows that have met before is left over.
     """
-    met: dict[int, dict[int, int]] = {}  # for each w, the product that it makes with each a
+    met: dict[int, dict[int, int]] = {}  # for each w, its product with each a
     left_over = []
     for product, w, a in zip(members.tolist(), rows.w[members].tolist(), rows.a[members].tolist()):
         if met.setdefault(w, {}).setdefault(a, product) != product:
@@ -57,7 +57,8 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGri
     shapes: dict[tuple[int, int, int], list[tuple[list[int], list[int]]]] = {}
     for number, (a_rows, w_rows) in enumerate(classes.items()):
         c, r = len(a_rows), len(w_rows)
-        apart = number if c > 1 and r > 1 else 0  # dot products of one shape are blocks of one grid, matrices are not
+        # dot products of one shape are blocks of one grid; matrices are separate grids
+        apart = number if c > 1 and r > 1 else 0
         shapes.setdefault((c, r, apart), []).append((sorted(a_rows), sorted(w_rows)))
     grids = []
     for _, same in sorted(shapes.items()):
@@ -68,7 +69,7 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGri
 
 
 def make_grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
-    """The grid of some products, from the numbers of its rows."""
+    """Return the grid of some products, given the numbers of its rows."""
     singles = np.moveaxis(fused.singles.table(members), -1, 0)
     W, A = (np.stack([rows.content[i] for i in side.ravel()]).reshape(*side.shape, -1) for side in (w, a))
     return ProductGrid(fused.products[members], W, A, singles)

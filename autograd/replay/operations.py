@@ -1,4 +1,4 @@
-"""Groups of equal operations: the steps that compute their values, and those that pass gradients to their operands.
+"""Groups of equal operations: steps that compute their values, and steps that pass gradients to their operands.
 
 Elementwise groups run the table's rules on arrays. A matrix product Z = A Wᵀ + b with δ = ∂L/∂Z passes back
 ∂L/∂W = δᵀ A, ∂L/∂A = δ W and ∂L/∂b, the sum of δ over the rows.
@@ -21,18 +21,18 @@ from autograd.replay.flat_graph import Ints
 from autograd.table import Primitive
 
 ALONG_AXIS = (primitives.sum, primitives.logsumexp)  # they treat all operands alike
-Operation = tuple[int, Primitive, list[int]]  # a node's place in the graph, its primitive, the places of its operands
+Operation = tuple[int, Primitive, list[int]]  # a node's index, its primitive, the indices of its operands
 
 
 class Group(ABC):
     """Equal operations of one level."""
 
-    nodes: Ints  # the places of their results in the graph, in the shape in which they lie
+    nodes: Ints  # the indices of their results in the graph, in the shape of their block
     out: Ints  # their slots
     columns: list[Ints]  # the slots of each operand
     operation: Primitive
-    counts: Counter[str]  # how many of what, for a program's text
-    n = 1  # multiplications for each result
+    counts: Counter[str]  # of operations by name, for a program's text
+    n = 1  # multiplications per result
     kept: list[Any]  # the local derivatives of the latest run
 
     def __init__(self, memory: Memory, nodes: Ints, columns: list[Ints], operation: Primitive, name: str) -> None:
@@ -45,22 +45,22 @@ class Group(ABC):
 
     @abstractmethod
     def forward(self) -> list[Step]:
-        """The steps that compute the values."""
+        """Return the steps that compute the values."""
 
     @abstractmethod
     def backward(self, late: bool) -> list[Step]:
-        """The steps that add to the operands' gradients; ``late``: those that no parameter needs."""
+        """Return the steps that add to the operands' gradients; ``late``: those that no parameter needs."""
 
     def rule_step(self, system: Any, operands: Sequence[Any]) -> Step:
-        """The step that runs the rule on arrays. It keeps the local derivatives, and has run once on return."""
+        """Run the rule once on arrays; return the step that runs it again and keeps the local derivatives."""
         rule, out = self.operation.rule, self.value
         try:
             with np.errstate(all="ignore"):
                 _, local_derivatives = rule(system, *operands)
         except (TypeError, ValueError, AttributeError) as error:
             raise TypeError(
-                f"primitive {self.operation.name}: its rule cannot run on arrays ({error}); write it with the "
-                "functions of its number system, n.exp for math.exp, n.where for if"
+                f"primitive {self.operation.name}: its rule cannot run on arrays ({error}); use the functions of "
+                "its number system, such as n.exp instead of math.exp and n.where instead of if"
             ) from None
         kept = self.kept = list(local_derivatives)
 
@@ -72,7 +72,7 @@ class Group(ABC):
 
 
 class Tape(Group):
-    """Runs the rules of nodes on floats, one after the other. A node may read an earlier one."""
+    """Runs the rules of nodes on floats, one by one. A node may read an earlier one."""
 
     def __init__(self, memory: Memory, operations: list[Operation]) -> None:
         self.memory, self.columns, self.kept = memory, [], []
@@ -89,7 +89,7 @@ class Tape(Group):
     def forward(self) -> list[Step]:
         values, kept = self.memory.value_at, self.kept
         keep = kept.append
-        # most rules have one operand or two: a branch for each makes a tape a third faster
+        # most rules have one or two operands: a branch for each makes a tape a third faster
         tape = [(rule, out, places[0], places[-1], len(places), places) for rule, out, places in self.tape]
 
         def run() -> None:
@@ -125,7 +125,7 @@ class Tape(Group):
 
 
 class Elementwise(Group):
-    """Runs one rule on arrays, with an array for each operand."""
+    """Runs one rule on arrays, with one array per operand."""
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
@@ -141,14 +141,14 @@ class Elementwise(Group):
 
 
 def share(gradient: Array, kept: list[Any], j: int, shape: tuple[int, ...]) -> Array | Compute:
-    """What an operand of this shape gets: upstream times the local derivative ``kept[j]``."""
-    if isinstance(kept[j], float) and kept[j] == 1.0:  # rules do not branch: it is 1 in every run
+    """Return the contribution to an operand of this shape: upstream times the local derivative ``kept[j]``."""
+    if isinstance(kept[j], float) and kept[j] == 1.0:  # rules do not branch, so it is 1 in every run
         return np.broadcast_to(gradient, shape)
     return lambda out: np.multiply(gradient, kept[j], out=out)
 
 
 class ManyOperands(Group):
-    """Runs a rule of many operands: Σ and logΣexp along an axis, others with an array for each operand."""
+    """Runs a rule with many operands: Σ and logΣexp along an axis, others with one array per operand."""
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
@@ -169,14 +169,14 @@ class ManyOperands(Group):
 
 
 class Product(Group):
-    """Z = A Wᵀ + b in blocks; ``columns`` are the slots of W (blocks, r, n), A (blocks, c, n) and what is added."""
+    """Z = A Wᵀ + b in blocks; ``columns`` are the slots of W (blocks, r, n), A (blocks, c, n) and the added terms."""
 
     def __init__(self, memory: Memory, nodes: Ints, w: Ints, a: Ints, singles: list[Ints]) -> None:
         self.blocks, self.c, self.r = nodes.shape
         self.n = w.shape[-1]
-        lying = tuple(size for size in nodes.shape if size > 1) or (1,)
-        columns = [w, a, *(s.reshape(lying) for s in singles)]
-        super().__init__(memory, nodes.reshape(lying), columns, primitives.affine, f"Σ of {self.n} products")
+        shape = tuple(size for size in nodes.shape if size > 1) or (1,)
+        columns = [w, a, *(s.reshape(shape) for s in singles)]
+        super().__init__(memory, nodes.reshape(shape), columns, primitives.affine, f"Σ of {self.n} products")
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []

@@ -1,6 +1,6 @@
 """Runs a recorded loss again with other numbers, by the steps of its plan.
 
-The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
+The graph is kept, so that the value and gradient of each scalar can be read, and ``to_values`` can write them back.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 EPSILON = 2.0**-52
 ENGINES = ("auto", "compiled", "replay", "eager")
-EDGES_TO_COMPILE = 500  # with fewer, loading kernels takes longer than what they save
-# Arrays may hold newer numbers of some leaves than their ``data``. Their owner adds a function here, which is called
-# with the leaves that are about to be read and writes its numbers back if any of them is its own.
+EDGES_TO_COMPILE = 500  # with fewer, loading kernels takes longer than they save
+# Arrays may contain newer numbers than the ``data`` of some leaves. The owner of such arrays adds a function here. It
+# is called with the leaves that are about to be read, and writes its numbers back if any of these leaves are its own.
 holders: list[Callable[[Collection[Value]], None]] = []
 
 
 def bring_up_to_date(leaves: Collection[Value]) -> None:
-    """Write the newest numbers of these leaves into their ``data``, wherever they are held."""
+    """Write the newest numbers of these leaves into their ``data``, wherever they are stored."""
     for write_back in tuple(holders):  # other threads add and remove theirs
         write_back(leaves)
 
@@ -50,8 +50,8 @@ def bring_up_to_date(leaves: Collection[Value]) -> None:
 class Program:
     """A recorded graph; ``record`` returns it and documents the arguments.
 
-    engine    "compiled", "replay", or "eager" if the graph's groups are too small to pay
-    reason    why, in words
+    engine    "compiled", "replay" or "eager"
+    reason    why this engine was chosen
     loss      the loss of the latest run
     """
 
@@ -59,10 +59,11 @@ class Program:
         self, loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
     ) -> None:
         if engine not in ENGINES:
-            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
+            raise ValueError(f"engine {engine!r}: choose one of {', '.join(ENGINES)}")
         _check_loss("record", loss)
         if is_constant(loss):
-            raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
+            remedy = "compute it from leaves, outside no_grad()"
+            raise ValueError(f"the loss {loss!r} is a constant without a graph: {remedy}")
         order = topological_order(loss)
         self.root, self.loss, self.twins = loss, loss.data, _twins_in(order)
         tensors = [inputs] if isinstance(self._ours(inputs), Value) else inputs
@@ -81,10 +82,10 @@ class Program:
             self.plan = plan = _planned(flat, parameters_at, inputs_at, engine)
         self.engine, self.reason = plan.engine, plan.reason
         self._has_run = self._is_late_done = False
-        self._known: tuple[list[float], list[float]] | None = None  # of all nodes, after one without a slot was read
+        self._known: tuple[list[float], list[float]] | None = None  # of all nodes, once one without a slot was read
         memory = self.memory = plan.memory
         self._values, self._gradients = memory.value_at, memory.gradient_at
-        self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
+        self.others = [flat.nodes[i] for i in plan.others.tolist()]  # neither inputs nor parameters
         self.leaves = set(chain(self.parameters, self.others, *self.inputs))
         self._adopted = [x for x in (*self.parameters, *self.others) if isinstance(x, Adopted)]
         numbers = memory.values[memory.constants : plan.first_computed]  # of the leaves
@@ -97,9 +98,9 @@ class Program:
     def __call__(self, feeds: Sequence[Any] = ()) -> float:
         """Run forward and backward with these numbers for the inputs and the present ``data`` of all other leaves.
 
-        feeds   for each input numbers of its shape; without feeds, the inputs keep their latest numbers
+        feeds   numbers for each input, in its shape; without feeds, the inputs keep their latest numbers
 
-        Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
+        Returns the loss. Raises ValueError for feeds of other shapes, and DomainError as the eager engine does.
         """
         self.take(feeds)
         self._read_leaves()
@@ -118,7 +119,7 @@ class Program:
             self._other_array[:] = [*map(data_of, self.others)]
 
     def run(self) -> float:
-        """Run forward and backward with the numbers that are in the arrays, inside the caller's ``np.errstate``.
+        """Run forward and backward with the numbers in the arrays, inside the caller's ``np.errstate``.
 
         If a number is not finite, the graph itself runs instead: it names the node at fault, or follows IEEE 754.
         """
@@ -139,7 +140,7 @@ class Program:
         return self.has_run()
 
     def has_run(self) -> float:
-        """Note that both passes have run on the arrays; returns the loss."""
+        """Note that both passes have run on the arrays, and return the loss."""
         self._known = None
         self._is_late_done = False
         self._has_run = True
@@ -147,13 +148,13 @@ class Program:
         return self.loss
 
     def feed(self, feeds: Sequence[Any]) -> None:
-        """Give the inputs new numbers. Raises ValueError for other shapes, and changes nothing then."""
+        """Give the inputs new numbers. Raises ValueError for other shapes, without changing anything."""
         if self._has_run and not self._is_late_done:
             self._run_late()  # the gradients of the latest run can be read until the next one
         self.take(feeds)
 
     def take(self, feeds: Sequence[Any]) -> None:
-        """``feed`` just before a run."""
+        """``feed``, just before a run, without computing late gradients of the latest one."""
         if not len(feeds):
             return
         if len(feeds) != len(self._input_arrays):
@@ -162,14 +163,14 @@ class Program:
         for i, (array, feed) in enumerate(zip(self._input_arrays, new)):
             if feed.shape != array.shape:
                 raise ValueError(
-                    f"feeds[{i}] has the shape {feed.shape} and inputs[{i}] was recorded with {array.shape}: "
-                    "record the loss of this shape too"
+                    f"feeds[{i}] has the shape {feed.shape}, but inputs[{i}] was recorded with {array.shape}: "
+                    "record a loss of this shape too"
                 )
         for array, feed in zip(self._input_arrays, new):
             np.copyto(array, feed)
 
     def run_in_graph(self) -> float:
-        """Run the nodes themselves on floats, forward and backward; DomainError names the one at fault."""
+        """Run the nodes themselves on floats, forward and backward. Raises DomainError naming the node at fault."""
         self._known = None
         nodes, memory = self.flat.nodes, self.memory
         for leaf, x in zip(chain(self.parameters, *self.inputs), memory.values[memory.constants :].tolist()):
@@ -182,11 +183,11 @@ class Program:
                 node.data, local = operation.rule(floats, *[x.data for x in node.parents])
                 if len(local) == 2:
                     node._dx, node._dy = local
-                else:  # one is in the node itself, more than two are in a tuple
+                else:  # one is stored as a number, more than two as a tuple
                     node._dx = local if local[1:] else local[0]
                 if node.data - node.data != 0.0:
                     operation.check_fault(node)
-            if not isfinite(self.root.data):  # so an infinite local derivative of a recorded derivative met no gate
+            if not isfinite(self.root.data):  # an infinite local derivative in a recorded derivative met no gate
                 for node, operation in computed:
                     if not isfinite(node.data):
                         Primitive.check_fault(operation, node)
@@ -199,7 +200,7 @@ class Program:
         return self.loss
 
     def value(self, node: Value) -> float:
-        """The number of any node of the graph in the latest run; runs the program if it has not run yet."""
+        """Return the number of any node of the graph in the latest run; run the program if it has not run yet."""
         i = self._place(node)
         if not self._has_run:
             self()
@@ -207,7 +208,7 @@ class Program:
         return self._values[slot] if slot >= 0 else self._everything()[0][i]
 
     def gradient(self, node: Value) -> float:
-        """∂L/∂node in the latest run, for a leaf or any other node of the graph."""
+        """Return ∂L/∂node in the latest run, for a leaf or any other node of the graph."""
         i = self._place(node)
         if not self._has_run:
             raise RuntimeError("no gradient yet: the program has not run; call it first")
@@ -217,7 +218,7 @@ class Program:
         return self._gradients[slot] if slot >= self.memory.constants else self._everything()[1][i]
 
     def reader(self, nodes: Sequence[Value]) -> Callable[[], Array]:
-        """A function that returns the numbers of these nodes in the latest run as an array."""
+        """Return a function that returns the numbers of these nodes in the latest run as an array."""
         slots, values = self.memory.slot[[*map(self._place, nodes)]], self.memory.values
         if (slots >= 0).all():
             return lambda: values[slots]
@@ -227,8 +228,8 @@ class Program:
         """Check the program against the same loss, built again from the same leaves at their present numbers.
 
         Runs the program at the present numbers of all leaves, inputs included, and returns True if each node agrees
-        with that of the fresh graph up to rounding. Raises ValueError naming the first that does not: it was decided,
-        or read from ``.data``, when the loss was recorded.
+        with the fresh graph up to rounding. Raises ValueError naming the first node that does not: it depends on a
+        decision, or on a number read from ``.data``, when the loss was recorded.
 
         >>> from autograd import record
         >>> x = Value(2.0, "x")
@@ -241,7 +242,7 @@ class Program:
         >>> program.compare(f(x))
         Traceback (most recent call last):
             ...
-        ValueError: the constant = 3.0 in the program and the constant = 5.0 in the fresh graph: a replay keeps ...
+        ValueError: the constant = 3.0 in the program, but the constant = 5.0 in the fresh graph: a replay keeps ...
         """
         _check_loss("compare", loss)
         for some, array in zip(self.inputs, self._input_arrays):
@@ -259,7 +260,7 @@ class Program:
 
     @cached_property
     def _arrays(self) -> Plan:
-        """The plan that texts describe: the one for arrays, which finds the matrices that a compiled one finds."""
+        """The plan that texts describe: the one for arrays, which finds the same matrices as a compiled one."""
         if isinstance(self.plan, Plan):
             return self.plan
         parameters, *inputs = map(self.flat.place_of.of, (self.parameters, *self.inputs))
@@ -289,18 +290,18 @@ class Program:
         return as_latex(self._arrays)
 
     def write_back(self, nodes: Iterable[Any] | None = None) -> None:
-        """Put the latest numbers and gradients into the nodes of the engine that the graph was adopted from.
+        """Write the latest numbers and gradients into the nodes of the engine from which the graph was adopted.
 
-        nodes    which of them, as a model's parameters, which takes less time than the whole graph
+        nodes    which of them, such as a model's parameters, to save the time for the whole graph
 
-        A loop there can go on with them: each call of the program reads the numbers that have changed in its leaves.
+        A loop in that engine can continue with them: each call of the program reads the leaves that have changed.
         """
         if not self.twins:
-            raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into a graph")
+            raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into it")
         self._read_origins()
         bring_up_to_date(self.leaves)
         for x in self.twins.values() if nodes is None else map(self._ours, nodes):
-            gradient = self.gradient(x)  # which names a node that is not in the graph
+            gradient = self.gradient(x)  # raises ValueError for a node that is not in the graph
             x.known = x.data if x in self.leaves else self.value(x)
             for kind, number in (("data", x.known), ("grad", gradient)):
                 try:
@@ -311,19 +312,19 @@ class Program:
                     raise TypeError(f"write_back: the {kind} of a {name} cannot be set: {error}") from None
 
     def _read_origins(self) -> None:
-        """Take over the numbers of leaves that the engine has changed which the graph was adopted from."""
+        """Read the numbers of leaves that have changed in the engine from which the graph was adopted."""
         origins = [leaf.origin for leaf in self._adopted]
         for leaf, number in zip(self._adopted, self._adopted[0].engine.column("data", origins) if origins else ()):
             if number != leaf.known:
                 leaf.data = leaf.known = floats.number(number)
 
     def _entries(self, tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
-        """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
+        """Return the Values in nested lists, and their shape. Raises TypeError or ValueError if there is none."""
         tensor = self._ours(tensor)
         if isinstance(tensor, Value):
             return [tensor], ()
         if not isinstance(tensor, Sequence):
-            raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
+            raise TypeError(f"inputs contain {tensor!r}: an input must be a Value, or a list of inputs")
         rows = [self._entries(row, where) for row in tensor]
         shapes = {shape for _, shape in rows}
         if len(shapes) > 1:
@@ -331,17 +332,17 @@ class Program:
         return [leaf for row, _ in rows for leaf in row], (len(rows), *(shapes.pop() if shapes else ()))
 
     def _ours(self, node: Any) -> Any:
-        """The Value for a node of the engine that the graph was adopted from; anything else as it is."""
+        """Return the Value for a node of the engine from which the graph was adopted, and anything else unchanged."""
         return self.twins.get(id(node), node)
 
     def _place(self, node: Value) -> int:
         node = self._ours(node)
         if node not in self.flat.place_of:
-            raise ValueError(f"{node!r} is not in the graph that was recorded")
+            raise ValueError(f"{node!r} is not in the recorded graph")
         return self.flat.place_of[node]
 
     def _run_late(self) -> None:
-        """Run the steps of the backward pass that no parameter needed, or the graph if they are not finite."""
+        """Run the backward steps that no parameter needed, or the graph itself if a gradient is not finite."""
         self._is_late_done, self._known = True, None
         with np.errstate(all="ignore"):
             for step in self.plan.late:
@@ -350,16 +351,16 @@ class Program:
         if not finite:  # 0 · ∞ is 0 only in the graph
             present = [*map(data_of, self.parameters)]
             self.run_in_graph()
-            for p, x in zip(self.parameters, present):  # they may have moved since
+            for p, x in zip(self.parameters, present):  # they may have changed since
                 p.data = x
 
     def _everything(self) -> tuple[list[float], list[float]]:
-        """Numbers and gradients of all nodes in the latest run; nodes without a slot are computed by their rules."""
+        """Return numbers and gradients of all nodes in the latest run; rules compute those without a slot."""
         if self._known is None:
             nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
             gradients = [self._gradients[slot] if slot >= constants else 0.0 for slot in slots]
-            place_of = dict(zip(nodes, range(len(nodes))))  # of each constant too
+            place_of = dict(zip(nodes, range(len(nodes))))  # also of equal constants
             rules: dict[int, tuple[list[int], tuple[float, ...]]] = {}
             for i, node in enumerate(nodes):
                 if node.operation and node.parents:
@@ -381,15 +382,15 @@ class Program:
     def to_values(self) -> None:
         """Write every number of the latest run into the graph: data, local derivatives and grads.
 
-        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone.
-        Parameters that have moved since the run, as after a step, keep their present numbers.
+        Afterwards, explain, draw and walk show the replayed numbers. The ``grad`` of a leaf is that of this run only.
+        Parameters that have changed since the run, for example in an update, keep their present numbers.
         """
         self._read_leaves()
         self.run_in_graph()
 
 
 def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) -> Plan | CompiledPlan:
-    """The plan of the engine, "auto" compiled where the extra is there and the graph is large enough."""
+    """Return the plan for an engine; "auto" compiles if the extra is installed and the graph is large enough."""
     large, why_not = len(flat.parents.items) >= EDGES_TO_COMPILE, ""
     if engine == "compiled" or (engine == "auto" and large):
         try:
@@ -404,7 +405,7 @@ def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) 
             why_not = "" if isinstance(error, ImportError) else f"; not compiled: {error}"
     try:
         plan = Plan(flat, parameters, inputs, engine)
-    except TypeError as error:  # a rule of the user's own
+    except TypeError as error:  # of a user-defined rule
         if engine != "auto":
             raise
         plan, why_not = Plan(flat, parameters, inputs, "eager"), f"; {error}"
@@ -413,43 +414,43 @@ def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) 
 
 
 def _twins_in(order: Sequence[Value]) -> dict[int, Adopted]:
-    """The Values of an adopted graph by the id of their origin. ValueError for an operation that cannot run again."""
+    """Return the Values of an adopted graph by the id of their origin. Raises ValueError for an unknown operation."""
     adopted = [node for node in order if isinstance(node, Adopted)]
     for node in adopted:
         if isinstance(node.operation, Opaque):
-            why = "the table does not have this operation, so it cannot run again"
+            why = "this operation is not in the table, so it cannot be replayed"
             raise ValueError(f"{situation(node)}: {why}; {node.operation.remedy}")
     return {id(node.origin): node for node in adopted}
 
 
 def _check_loss(what: str, loss: object) -> None:
-    """TypeError for a loss that is not a Value."""
+    """Raise TypeError for a loss that is not a Value."""
     if callable(loss):
         f = getattr(loss, "__name__", type(loss).__name__)
         raise TypeError(
-            f"{what} of the function {f}: call it on leaves and {what} the result, {f}(x); for several shapes record "
-            "one program for each and keep them in a dict"
+            f"{what} takes a loss, not the function {f}: call it on leaves and {what} the result, {f}(x); for "
+            "several shapes, record one program for each and keep them in a dict"
         )
     if not isinstance(loss, Value):
-        raise TypeError(f"{what} of {loss!r}: give the loss, a Value computed from leaves")
+        raise TypeError(f"{what} takes a loss, a Value computed from leaves, not {loss!r}")
 
 
 def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
-    """TypeError and ValueError for what cannot be fed or trained."""
+    """Raise TypeError or ValueError for nodes that cannot be inputs or parameters."""
     met: set[Value] = set()
     for role, leaf in chain(product(["input"], fed), product(["parameter"], parameters)):
         if not isinstance(leaf, Value):
-            raise TypeError(f"{role} {leaf!r} is not a Value, nor a node that the loss was adopted from")
+            raise TypeError(f"{role} {leaf!r} is neither a Value nor a node from which the loss was adopted")
         if leaf.operation is not None:
             made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
-            raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be inputs or parameters")
+            raise ValueError(f"{role} {leaf!r} {made}: only leaves, such as Value(2.0), can be inputs or parameters")
         if leaf in met:
-            raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
+            raise ValueError(f"{role} {leaf!r} is given twice: pass each leaf only once")
         met.add(leaf)
 
 
 def _numbers(feed: Any) -> Array:
-    """A feed as an array. TypeError for what is not a number, such as None and text, which NumPy would convert."""
+    """Return a feed as an array. Raises TypeError for None and text, which NumPy would convert to numbers."""
     if type(feed) is np.ndarray and feed.dtype == np.float64:
         return feed
     array = np.asarray(feed)
@@ -462,12 +463,12 @@ def _numbers(feed: Any) -> Array:
 
 
 def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -> None:
-    """Raise ValueError naming the first node of the recorded graph that differs from that of the fresh one.
+    """Raise ValueError naming the first node of the recorded graph that differs from the fresh one.
 
-    number_of   the program's number of a recorded node
+    number_of   returns the program's number of a recorded node
 
-    Two nodes are the same if one operation made them from the same operands and their numbers agree up to rounding:
-    each of n terms rounds once, and local derivatives pass on the rounding errors of the operands.
+    Two nodes are the same if the same operation made them from the same operands and their numbers agree up to
+    rounding: each of n terms rounds once, and local derivatives propagate the rounding errors of the operands.
     """
     twin: dict[Value, Value] = {}  # for each fresh node, the recorded one
     off: dict[Value, float] = {}
@@ -480,15 +481,15 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
                 if both_nan or isclose(number, expected, rel_tol=0.0, abs_tol=off[other]):
                     continue
         raise ValueError(
-            f"{_named(node, number_of)} in the program and {_named(other, lambda x: x.data)} in the fresh graph: "
-            "a replay keeps what was decided or read from .data. Decide inside the graph (greater, where, maximum), "
-            "make the number a leaf, or record each graph"
+            f"{_named(node, number_of)} in the program, but {_named(other, lambda x: x.data)} in the fresh graph: "
+            "a replay keeps decisions and numbers read from .data. Decide inside the graph (greater, where, "
+            "maximum), make the number a leaf, or record each graph"
         )
 
 
 def _rounding(node: Value, off: list[float]) -> float:
-    """How far apart two computations of a node may be if those of its operands are ``off`` by so much."""
-    passes = node.operation is primitives.detach  # the value, though no gradient
+    """Return how far apart two computations of a node may be if those of its operands differ by ``off``."""
+    passes = node.operation is primitives.detach  # which passes the value, but no gradient
     edges = [(1.0 if passes else abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
     terms = sum(local * x for local, x, _ in edges if isfinite(local))
     own = EPSILON * (8 + len(edges)) * (abs(node.data) + terms) if edges else 0.0
@@ -496,9 +497,9 @@ def _rounding(node: Value, off: list[float]) -> float:
 
 
 def _named(node: Value | None, number_of: Callable[[Value], float]) -> str:
-    """``L = mul at w = 2.0, x = 3.0, which is 6.0``."""
+    """Describe a node, as in ``L = mul at w = 2.0, x = 3.0, which is 6.0``."""
     if node is None:
-        return "nothing more"
+        return "no further node"
     number = number_of(node)
     if node.operation is None or not node.parents:
         return f"{'the constant' if is_constant(node) else called(node.name, 'a leaf')} = {number!r}"

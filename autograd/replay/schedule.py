@@ -14,8 +14,8 @@ from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.table import Primitive
 from autograd.text import counted
 
-FEW = 6  # nodes with scattered operands: so many rules on floats are as fast as one on gathered arrays
-# measured: with fewer operands in a group, on average, replay gains little, and planning costs tens of eager steps
+FEW = 6  # nodes with scattered operands: this many rules on floats are as fast as one on gathered arrays
+# measured: with fewer operands per group on average, replay gains little, but planning costs tens of eager steps
 OPERANDS_TO_PAY = 24
 
 
@@ -28,7 +28,7 @@ class Plan:
         self.rows = find_rows(self.fused)
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
-        self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
+        self.whole: set[int] = set()  # tensors of matrix products, and those computed from a whole one
         # the first slots are those of constants, then come parameters, inputs and other leaves
         memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         memory.constants = memory.used
@@ -53,27 +53,27 @@ class Plan:
         self.late = self._backward(late=True)  # the gradients of the inputs, which no parameter needs
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
-        """The engine, and the reason in words: a group costs as much as some operands, whatever its size."""
+        """Return the engine and the reason: a group of any size costs as much as a certain number of operands."""
         computed = self.flat.parents.arity > 0
         remaining = np.flatnonzero(computed & (self.fused.kind != FUSED))
-        # nodes of one level and operation have one number here, as they will be about one group
+        # nodes of one level and operation have the same number here, because they roughly form one group
         groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
-        size = f"{counted(int(computed.sum()), 'operation')}, equal ones of one level in {counted(groups, 'group')}"
+        size = f"{counted(int(computed.sum()), 'operation')} in {counted(groups, 'group')} by kind and level"
         if engine != "auto":
             return engine, f"{size}; as requested"
         if groups and len(self.flat.parents.items) >= OPERANDS_TO_PAY * groups:
             return "replay", size
-        return "eager", f"{size}, which is too many to pay: the eager engine runs"
+        return "eager", f"{size}, too many for arrays to be faster: the eager engine runs"
 
     def _backward(self, late: bool) -> list[Step]:
-        """The steps of the backward pass; ``late``: those for the inputs."""
+        """Return the steps of the backward pass; ``late``: those for the inputs."""
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
         return [*self.memory.clear(), *steps]
 
     def _make_groups(self, level: Ints) -> None:
-        """Level by level, put few equal nodes on a tape, and make groups of many after the tape has run."""
+        """Level by level, put small sets of equal nodes on a tape, and make groups of large ones, after the tape."""
         flat, fused = self.flat, self.fused
-        # nodes with the same four numbers are equal; ``place`` is a node's place among those of its kind
+        # nodes with the same four numbers are equal; ``place`` is a node's index among those of its kind
         alike = np.stack([level, fused.kind, flat.code, flat.parents.arity])
         alike[2:, fused.sums] = fused.terms.arity, np.zeros_like(fused.sums)
         alike[2:, fused.products] = fused.w.arity, fused.singles.arity
@@ -85,7 +85,7 @@ class Plan:
         latest = 0
         for columns in equal_columns(alike[:, remaining]):
             depth, kind = alike[:2, remaining[columns[0]]].tolist()
-            if depth > latest and many:  # what follows may read these
+            if depth > latest and many:  # the nodes that follow may read these
                 self._make(tape, many)
                 tape, many = [], []
             latest, members = depth, place[remaining[columns]]
@@ -96,7 +96,7 @@ class Plan:
         self._make(tape, many)
 
     def _make(self, tape: list[Operation], many: list[tuple[int, Ints]]) -> None:
-        """Make a group of the tape, then those of one level."""
+        """Make a group of the tape, then the groups of one level."""
         if tape:
             self.groups.append(Tape(self.memory, tape))
         before = len(self.groups)
@@ -109,11 +109,11 @@ class Plan:
                 )
             else:
                 self._plain(members)
-        # the largest last: its gradients come first, and are written, not added
+        # the largest is last, so that its gradients come first and are written instead of added
         self.groups[before:] = sorted(self.groups[before:], key=lambda group: group.nodes.size * group.n)
 
     def _operations(self, kind: int, members: Ints) -> Iterator[Operation]:
-        """Nodes of one kind, one by one."""
+        """Yield nodes of one kind, one by one."""
         flat, fused = self.flat, self.fused
         for i in members.tolist():
             if kind == SUM:
@@ -126,14 +126,14 @@ class Plan:
                 yield i, flat.operation(i), flat.parents[i]
 
     def _is_for_the_tape(self, kind: int, members: Ints) -> bool:
-        """Whether these few equal nodes run faster on floats than as an array, and are not part of a layer."""
+        """Return whether these few equal nodes run faster on floats than as an array, and are not part of a layer."""
         flat, fused, memory, count = self.flat, self.fused, self.memory, len(members)
         if kind == SUM:
             return count * int(fused.terms.arity[members[0]]) <= FEW
         if kind == PRODUCT:
             if fused.singles.arity[members[0]] > 1 or count * int(fused.w.arity[members[0]]) > FEW:
                 return False
-            # with w that are all parameters, it is part of a layer
+            # if all w are parameters, it is part of a layer
             return count == 1 or not any(
                 all(memory.slot_at[i] in self.parameters for i in fused.w[k]) for k in members
             )
@@ -142,14 +142,14 @@ class Plan:
             return count * arity <= FEW
         if count == 1 or arity > 1:
             return True
-        slots = memory.slot[flat.parents.table(members)]  # is the one operand in what was computed as a whole?
+        slots = memory.slot[flat.parents.table(members)]  # is the operand part of a whole tensor?
         return self.whole.isdisjoint(memory.tensor[slots[slots >= 0]].tolist())
 
     def _products(self, members: Ints) -> None:
-        """Make matrix products. What is in no grid is a batch of dot products, or w·a where there is one pair."""
+        """Make matrix products. Products in no grid become a batch of dot products or, with one pair, w·a."""
         fused, rows = self.fused, self.rows
         grids, apart = find_grids(fused, rows, members)
-        if len(grids) > 8:  # an incomplete cross product falls into many small ones
+        if len(grids) > 8:  # an incomplete cross product breaks up into many small grids
             grids, apart = [], members
         one_pair = fused.w.arity[members[0]] == 1
         for grid in grids:
@@ -165,7 +165,7 @@ class Plan:
             self._product(make_grid(fused, rows, apart[:, None, None], w, a))
 
     def _product(self, grid: ProductGrid) -> None:
-        """Make one matrix product, with its blocks, rows and units in the order in which their operands lie."""
+        """Make one matrix product, with its blocks, rows and units in the order of their operands' slots."""
         slot = self.memory.slot
         w, a = slot[grid.w], slot[grid.a]
         if grid.nodes.size == 1:  # one dot product: its pairs may be in any order
@@ -176,16 +176,16 @@ class Plan:
             np.argsort(side[0, :, 0], kind="stable") if len(blocks) == 1 else np.arange(side.shape[1])
             for side in (a, w)
         )
-        place = np.ix_(blocks, rows, units)  # of (blocks, c, r), as the results are
+        place = np.ix_(blocks, rows, units)  # (blocks, c, r), like the results
         singles = [slot[single][place] for single in grid.singles]
         if grid.nodes.size > 1:
-            self.whole.add(len(self.memory.shapes))  # the number that its tensor gets
+            self.whole.add(len(self.memory.shapes))  # the number of its tensor
         self.groups.append(
             Product(self.memory, grid.nodes[place], w[np.ix_(blocks, units)], a[np.ix_(blocks, rows)], singles)
         )
 
     def _plain(self, nodes: Ints) -> None:
-        """Make groups of nodes of one level and operation, by the tensors in which their operands lie."""
+        """Make groups of nodes of one level and operation, one for each combination of the operands' tensors."""
         operation = self.flat.operation(nodes[0])
         columns = self.memory.slot[self.flat.parents.table(nodes)]
         if operation.variadic and columns.shape[1] > 3:
@@ -203,7 +203,7 @@ class Plan:
             self.groups.append(Tape(self.memory, [*self._operations(PLAIN, nodes[rest])]))
 
     def _many(self, nodes: Ints, columns: Ints, operation: Primitive) -> None:
-        """Make one group of nodes with many operands, in the order of their first operands."""
+        """Make one group of nodes with many operands, sorted by their first operands."""
         if operation in ALONG_AXIS:
             columns = np.sort(columns, axis=1)
         order = np.argsort(columns[:, 0], kind="stable")
@@ -211,14 +211,14 @@ class Plan:
         self.groups.append(ManyOperands(self.memory, nodes[order], [columns[order]], operation, name))
 
     def _is_whole(self, columns: Ints) -> bool:
-        """Whether the operand is all that a layer computed: g(Z) stays one step, however few units there are."""
+        """Return whether the operand is the whole result of a layer: g(Z) stays one step, however few its units."""
         tensor, size = int(self.memory.tensor[columns[0, 0]]), columns.shape
         return tensor in self.whole and size == (np.prod(self.memory.shapes[tensor]), 1)
 
     def _elementwise(self, nodes: Ints, columns: Ints, operation: Primitive) -> None:
-        """Lay the results as that operand lies which differs from node to node; of several, the one computed last."""
+        """Make a group, laid out like the operand computed last of those that differ from node to node."""
         memory = self.memory
-        # operands that are another node for each result: in their order, at least these are read as a view
+        # operands that differ for each result; in their order, at least these are read as a view
         full = [j for j in range(columns.shape[1]) if len(np.unique(columns[:, j])) == len(nodes)]
         leading = max(full, key=lambda j: int(columns[0, j])) if full else None
         order = np.lexsort(columns.T[::-1]) if leading is None else np.argsort(columns[:, leading], kind="stable")
@@ -226,9 +226,9 @@ class Plan:
         shape: tuple[int, ...] = nodes.shape
         if leading is not None:
             tensors = memory.tensor[columns[:, leading]]
-            lying = memory.shapes[tensors[0]]
-            if (tensors == tensors[0]).all() and int(np.prod(lying)) == len(nodes):  # the operand is a whole tensor
-                shape = lying
+            whole = memory.shapes[tensors[0]]
+            if (tensors == tensors[0]).all() and int(np.prod(whole)) == len(nodes):
+                shape = whole
         if self._is_whole(columns):
             self.whole.add(len(memory.shapes))
         operands = [column.reshape(shape) for column in columns.T]
@@ -236,13 +236,13 @@ class Plan:
 
 
 def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
-    """The level of each node that remains; that of leaves is 0.
+    """Return the level of each remaining node; leaves have level 0.
 
-    The level of a row is computed once, however many products it is in, which makes this fast for networks.
+    The level of a row is computed once, however many products contain it, which makes this fast for networks.
     """
     level = [0] * len(flat.nodes)
     row_level = cache(lambda row: max([level[p] for p in rows.content[row].tolist()]))
-    # of products and sums, in the order of their nodes, as the loop meets them
+    # of products and sums, in the order in which the loop meets their nodes
     products, terms = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
     kind, start, parents = fused.kind.tolist(), flat.parents.start.tolist(), flat.parents.items.tolist()
     for node in np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0)).tolist():
@@ -257,7 +257,7 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
 
 
 def equal_columns(keys: Ints) -> list[Ints]:
-    """For each different column of ``keys``, in ascending order, the places where it stands.
+    """Return, for each distinct column of ``keys`` in ascending order, the indices where it occurs.
 
     >>> [places.tolist() for places in equal_columns(np.array([[1, 0, 1], [5, 5, 5]]))]
     [[1], [0, 2]]

@@ -1,7 +1,7 @@
-"""Writes the matrix form that was found in the scalars as text and LaTeX, in the lecture's letters.
+"""Describes a program as text, HTML and LaTeX: the matrices found in its scalars, in the lecture's letters.
 
 A layer is a matrix product whose rows w are parameters. Its letters come from the names of its nodes if those agree
-(w²_13 and its like make W²); if not, layers are numbered.
+(w²_13, w²_21 and so on give W²); if not, layers are numbered.
 """
 
 import re
@@ -30,23 +30,23 @@ class LayerFormulas(NamedTuple):
     letters: dict[str, str]  # of "W", "A", "Z", "δ", and "b" if there is one
     shapes: dict[str, tuple[int, ...]]  # A has a row for each example if it is an input, else a column
     activation: str  # the only operation between this Z and the next A, or at the end; "" if there are several
-    forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" if something else is added
+    forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" if other terms are added
     delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹) if only the next layers use Z; at the end ∂L/∂A² ⊙ σ′(Z²); or ∂L/∂Z¹
-    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, say, a penalty uses them too
+    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, for example, a penalty uses them too
 
 
 class _Found(NamedTuple):
-    """A layer's group, its letters, and where its A comes from."""
+    """A layer's group, its letters, and the origin of its A."""
 
     group: Product
     letters: dict[str, str]
-    source: int | None  # the number of the layer that its A was computed from, None for an input
-    steps: Steps  # between them, each of one operand; None if A is not all of Z in its order
+    source: int | None  # the index of the layer from which A was computed; None for an input
+    steps: Steps  # between them, each with one operand; None if A is not all of Z in its order
     bias: Ints | None  # the slots of b: a parameter for each unit, the same in every example
 
 
 def find_layers(plan: Plan) -> list[LayerFormulas]:
-    """The layers of a plan, first to last."""
+    """Return the layers of a plan, first to last."""
     found = _find(plan)
     return [_layer(plan, found, place) for place in range(len(found))]
 
@@ -63,7 +63,7 @@ def _find(plan: Plan) -> list[_Found]:
     letter_of: dict[object, str] = {}  # of each Z, and of parameters, which several layers may use
 
     def letter(owner: object, wanted: str, number: int) -> str:
-        """The owner's letter: the wanted one, with the first free number from this one on if another has it."""
+        """Return the owner's letter: the wanted one, or if it is taken, one with the first free number."""
         while owner not in letter_of:
             if wanted not in letter_of.values():
                 letter_of[owner] = wanted
@@ -92,7 +92,7 @@ def _are_parameters(plan: Plan, slots: Ints) -> bool:
 
 
 def _bias(plan: Plan, group: Product) -> Ints | None:
-    """The slots of b, if exactly one term has a parameter for each unit, the same in every example."""
+    """Return the slots of b, if exactly one term has a parameter for each unit, the same in every example."""
     terms = [column.reshape(group.c, group.r) for column in group.columns[2:]]
     shared = [slots[0] for slots in terms if _are_parameters(plan, slots) and (slots == slots[0]).all()]
     found = [slots for slots in shared if np.unique(slots).size == group.r]
@@ -100,7 +100,7 @@ def _bias(plan: Plan, group: Product) -> Ints | None:
 
 
 def _way_back(maker: dict[int, Group], layers: list[Product], group: Product) -> tuple[int | None, Steps]:
-    """Go back from a layer's A through elementwise operations: source and steps of ``_Found``."""
+    """Trace a layer's A back through elementwise operations; return source and steps of ``_Found``."""
     between: list[Elementwise] = []
     tensor_of, is_exact, wanted = group.memory.tensor, True, group.columns[1]
     while (tensor := int(tensor_of[wanted.flat[0]])) in maker:
@@ -118,7 +118,7 @@ def _way_back(maker: dict[int, Group], layers: list[Product], group: Product) ->
 
 
 def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
-    """The letter that the names of these leaves have in common, capital for a matrix; "" if they have none."""
+    """Return the common letter of the names of these leaves, capital for a matrix, or "" if there is none."""
     names = {plan.flat.nodes[i].name or "" for i in plan.node_at[slots.ravel()].tolist()}
     matches = map(INDEXED.fullmatch, names)
     (letter, above), *others = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
@@ -126,7 +126,7 @@ def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
 
 
 def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], Steps]:
-    """The layers that use this one, and the operations between; where there are none, the only reader of Z."""
+    """Return the layers that use this one, and the operations between; without such layers, the only reader of Z."""
     if users := [user for user in found if user.source == place]:
         between = {user.steps for user in users}
         return users, between.pop() if len(between) == 1 else None
@@ -137,7 +137,7 @@ def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], 
 
 
 def _uses(plan: Plan) -> Ints:
-    """How many operands each slot is."""
+    """Return how many times each slot is an operand."""
     return np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
 
 
@@ -175,14 +175,14 @@ def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
 
 
 def _are_only_used_by(users: list[_Found], groups: Sequence[Group], uses: Ints) -> bool:
-    """Whether all results of each group are used by the next one alone, and those of the last by these layers."""
+    """Return whether only the next group uses the results of each group, and only these layers those of the last."""
     expected = [*[1] * (len(groups) - 1), sum(user.group.r for user in users)]
     return all((uses[group.out] == n).all() for group, n in zip(groups, expected))
 
 
 def as_text(plan: Plan) -> str:
-    """The program as text: the layers forward and back, the other operations, and the counts."""
-    head, forward, backward, rest = _told(plan)
+    """Return the program as text: the layers forward and back, the other operations, and the counts."""
+    head, forward, backward, rest = _parts(plan)
     width = max([len(printable(formula)) for formula, sizes in forward + backward if sizes], default=0)
     rows = [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in forward + backward]
     rows.insert(len(forward), "back")
@@ -190,13 +190,13 @@ def as_text(plan: Plan) -> str:
 
 
 def as_html(plan: Plan) -> str:
-    """The same, with the formulas in MathML."""
-    head, forward, backward, rest = _told(plan)
+    """Return the same as HTML, with the formulas in MathML."""
+    head, forward, backward, rest = _parts(plan)
     paragraph = '<p class="{}">{}</p>'.format
     parts = [paragraph("quiet", escape(head))]
-    for title, told in (("Forward", forward), ("Backward", backward)) if forward else ():
+    for title, rows in (("Forward", forward), ("Backward", backward)) if forward else ():
         lines = []
-        for formulas, sizes in told:
+        for formulas, sizes in rows:
             first, *others = map(mathml.typeset, formulas.split(",  "))
             left, _, right = first.partition(" = ")
             quiet = [f'<mtext class="quiet">{escape(sizes)}</mtext>'] if sizes else []
@@ -205,15 +205,15 @@ def as_html(plan: Plan) -> str:
     return mathml.framed("".join([*parts, *(paragraph("quiet", escape(line)) for line in rest)]), as_text(plan))
 
 
-Told = list[tuple[str, str]]  # formulas and the sizes of their matrices
+Rows = list[tuple[str, str]]  # formulas and the sizes of their matrices
 
 
-def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
-    """The first line, both passes, and the last lines."""
+def _parts(plan: Plan) -> tuple[str, Rows, Rows, list[str]]:
+    """Return the first line, both passes, and the last lines."""
     layers, found, flat, memory = find_layers(plan), _find(plan), plan.flat, plan.memory
     compiled = plan.engine == "compiled"  # its loops are not these steps
     steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back"
-    forward, backward = Told(), Told()
+    forward, backward = Rows(), Rows()
     rest = {group: None for group in plan.groups if group not in {some.group for some in found}}
     for place, layer in enumerate(layers):
         size = {key: f"{layer.letters[key]} {'×'.join(map(str, shape))}" for key, shape in layer.shapes.items()}
@@ -225,21 +225,21 @@ def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
         for step in _behind(plan, found, place)[1] or () if layer.activation else ():
             rest.pop(step, None)
     computed, kept = int((flat.parents.arity > 0).sum()), memory.used - plan.first_computed
-    alone = f"one by one, as up to {FEW} equal ones of a level gain nothing as an array"
+    single = f"one by one, because {FEW} or fewer equal operations of a level are no faster as an array"
     lines = []
-    ways = [("as arrays, beside the layers", [False]), (alone, [True])]
-    for why, on_tape in [("as loops, beside the layers", [False, True])] if compiled else ways:
+    ways = [("as arrays, outside the layers", [False]), (single, [True])]
+    for way, on_tape in [("as loops, outside the layers", [False, True])] if compiled else ways:
         counts = sum((group.counts for group in rest if isinstance(group, Tape) in on_tape), Counter[str]())
-        lines += [f"{why}: {', '.join(f'{n:,} {what}' for what, n in counts.items())}"] if counts else []
+        lines += [f"{way}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}"] if counts else []
     leaves = f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}"
-    fused = f"{kept:,} of them with a number of their own, {computed - kept:,} fused away"
+    fused = f"{kept:,} of them stored, {computed - kept:,} fused into others"
     lines.append(f"{leaves}; {counted(computed, 'operation')}, {fused}")
     return f"{plan.engine}: {plan.reason}{'' if compiled or not plan.groups else steps}", forward, backward, lines
 
 
 def as_latex(plan: Plan) -> str:
-    """The layers as one aligned formula."""
-    _, forward, backward, _ = _told(plan)
+    """Return the layers as one aligned formula."""
+    _, forward, backward, _ = _parts(plan)
     lines = [line for formulas, _ in forward + backward for line in formulas.split(",  ")]
     if not lines:
         return r"$\text{no matrix product}$"

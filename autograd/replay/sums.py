@@ -1,6 +1,6 @@
 """Finds sums of products, however they are written: ``affine(w, a, b)``, ``dot(w, a) + b``, ``sum(w*a) + b``.
 
-The package's docstring states the rules a to e.
+The docstring of the package states rules a to e.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,13 @@ PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
 
 
 class Fused(NamedTuple):
-    """Which nodes remain, and as what."""
+    """The nodes that remain, and their kinds."""
 
     kind: Ints  # for each node: PLAIN (its own rule), PRODUCT (Σ w a + Σ s), SUM (Σ s), FUSED (part of another node)
     products: Ints  # the PRODUCT nodes in order, and for each of them:
     w: Ragged  # the first factor of each pair
     a: Ragged  # the second factors
-    singles: Ragged  # what is added to the products of pairs
+    singles: Ragged  # the terms added to the products of pairs
     sums: Ints  # the SUM nodes in order
     terms: Ragged  # the singles of each: its terms without the constant 0
 
@@ -29,13 +29,13 @@ class _Trees(NamedTuple):
     """The trees of additions, and which of them become one node."""
 
     kind: Ints
-    part_of: Ints  # for each node that is FUSED the top of its tree, for others the node itself
+    part_of: Ints  # for each FUSED node the top of its tree, for others the node itself
     term: Ints  # the terms of all trees
     home: Ints  # for each term, the top of its tree
 
 
 def fuse(flat: Flat, is_weight: Bools) -> Fused:
-    """Make one node of each sum that is worth it. If one factor of a pair is a weight, it becomes w."""
+    """Fuse each sum that is large enough into one node. If one factor of a pair is a weight, it becomes w."""
     trees = _find_trees(flat)
     home, w, a = _pairs(flat, trees)
     swapped = is_weight[a] & ~is_weight[w]
@@ -50,11 +50,11 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
 
 
 def _find_trees(flat: Flat) -> _Trees:
-    # rules a and b: what is inside which tree
+    # rules a and b: the nodes inside each tree
     size, operands = len(flat.nodes), flat.parents.items
     adds = flat.made_by(primitives.add, primitives.sum)
     reader = np.repeat(np.arange(size), flat.parents.arity)  # for each place in ``operands``, the node that reads it
-    only_reader = np.full(size, -1)  # right for nodes that are read once, and only used for them
+    only_reader = np.full(size, -1)  # correct, and used, only for nodes that are read once
     only_reader[operands] = reader
     inside = (np.bincount(operands, minlength=size) == 1) & adds[only_reader]
     top = np.where(inside, only_reader, np.arange(size))
@@ -80,7 +80,7 @@ def _find_trees(flat: Flat) -> _Trees:
 
 
 def _pairs(flat: Flat, trees: _Trees) -> tuple[Ints, Ints, Ints]:
-    """The pairs of all PRODUCT nodes, those of multiplications first: the node, first and second factor of each."""
+    """Return the node, first and second factor of the pairs of all PRODUCT nodes, those of multiplications first."""
     start, operands = flat.parents.start, flat.parents.items
     times = trees.term[(flat.made_by(primitives.mul) & (trees.kind == FUSED))[trees.term]]
     dots = np.flatnonzero(flat.made_by(primitives.dot, primitives.affine))
@@ -95,7 +95,7 @@ def _pairs(flat: Flat, trees: _Trees) -> tuple[Ints, Ints, Ints]:
 
 
 def _singles(flat: Flat, trees: _Trees) -> tuple[Ints, Ints]:
-    """The singles of all nodes: the node and the term of each. They are terms that remain, then each b of affine."""
+    """Return the node and the term of all singles: first the terms that remain, then each b of affine."""
     term = trees.term
     is_zero = flat.is_constant[term] & (flat.data[term] == 0.0)  # Python's sum() starts from 0
     kept = (trees.kind[term] != FUSED) & ~is_zero
@@ -105,12 +105,12 @@ def _singles(flat: Flat, trees: _Trees) -> tuple[Ints, Ints]:
 
 
 def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
-    """For each of ``homes``, the items with this home in their order; items with other homes are left out."""
+    """Return for each of ``homes`` the items with this home, in order; items with other homes are left out."""
     number = np.full(1 + max(home.max(initial=-1), homes.max(initial=-1)), -1, np.int32)
     number[homes] = np.arange(len(homes))
     place = number[home]
     kept = place >= 0
     place, items = place[kept], items[kept]
-    if (np.diff(place) < 0).any():  # those of dots are in order already
+    if (np.diff(place) < 0).any():  # those of dots are already in order
         items = items[np.argsort(place, kind="stable")]
     return Ragged(np.bincount(place, minlength=len(homes)), items)
