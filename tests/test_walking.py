@@ -330,7 +330,7 @@ def test_a_domain_of_whole_numbers_is_named():
 
 SIGN, OVERWRITTEN = "the sign is flipped", "the sum so far, 12, is overwritten instead of added to"
 UPSTREAM, LOCAL = "the upstream gradient, ∂f/∂y, is forgotten", "the local derivative, ∂y/∂s, is forgotten"
-ADDED = "upstream and local derivative are added instead of multiplied"
+ADDED = "the upstream gradient and the local derivative are added instead of multiplied"
 SECOND_OF_S, Y = 13, 2  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, and y = 2 · 3
 PREDICTIONS = [
     *((SECOND_OF_S, text, "right", []) for text in
@@ -349,7 +349,7 @@ PREDICTIONS = [
     (SECOND_OF_S, "7.77", "wrong", []),
     (SECOND_OF_S, "23.9", "wrong", []),
     (Y, "6", "right", []),
-    (Y, "5", "wrong", ["added instead of multiplied"]),
+    (Y, "5", "wrong", ["the operands are added instead of multiplied"]),
     (Y, "-6", "wrong", [SIGN]),
     (Y, "3", "wrong", ["that is s itself"]),
     (Y, "six", "unreadable", []),

@@ -14,7 +14,7 @@ from autograd.compiled.kernels import ARRAYS, COLUMNS, MOST_LETTERS, RESULTS
 
 CHUNK = 256  # numbers of an operand that are gathered at once
 WIDTHS = (16, 8, 4, 2, 1)  # columns of a tile
-LARGE = 4_000_000  # multiplications from which on BLAS is faster, because it blocks matrices for the cache
+LARGE = 4_000_000  # multiplications; with at least this many, BLAS, which blocks matrices for the cache, is faster
 DECLARATIONS = """\
 @chainrule_blas = global ptr null
 declare i32 @llvm.smax.i32(i32, i32)

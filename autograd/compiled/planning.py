@@ -4,7 +4,7 @@
 2. The level of a node is one more than the highest level of its operands. Products of one level whose rows meet
    become matrix products; other nodes of one level, entry and number of operands become a loop. Slots have this
    order.
-3. ``index`` holds the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
+3. ``index`` contains the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ from autograd.table import CONSTANT, Primitive
 from autograd.text import counted
 
 Int32s = NDArray[np.int32]
-FOR_COLUMNS = 8  # results from which on a loop over arrays is faster than one over nodes
+FOR_COLUMNS = 8  # results; with at least this many, a loop over arrays is faster than one over nodes
 MOST_CONSTANTS = 8  # different exponents with their own kernels; if there are more, they are operands
 FOR_PRODUCT = 32  # multiplications of a matrix product; smaller ones are separate sums
 LAYOUTS = (ONE_BY_ONE, BY_COLUMNS, BY_ROWS)
@@ -41,12 +41,12 @@ class Reads(NamedTuple):
 
     nodes: Ints  # in the graph's order
     operands: Ragged  # of each node of the graph, except for fused nodes and for constants in kernels
-    what: Ints  # for each of ``nodes``, its place in ``shapes``
+    what: Ints  # for each of ``nodes``, its index in ``shapes``
     shapes: list[tuple[Primitive, int, tuple[str | None, ...]]]  # entry, number of operands, constants among them
 
 
 class Grid(NamedTuple):
-    """A matrix product Z = A Wᵀ + each of the singles, as nodes."""
+    """A matrix product Z = A Wᵀ + the singles, as nodes."""
 
     Z: Ints  # (c, r)
     W: Ints  # (r, n)
@@ -286,7 +286,7 @@ class _Writer:
             entry = shapes[what[i]][0]
             index[begin[i] - 1] = (arity[i] - (entry.least - entry.step)) // entry.step
         kinds, kernel_of = np.unique(what * len(LAYOUTS) + layout, return_inverse=True)
-        wanted = [Shape(primitives.identity, 1, (), BY_COLUMNS)]  # for copies; a matrix product's place gets it too
+        wanted = [Shape(primitives.identity, 1, (), BY_COLUMNS)]  # for copies; also a placeholder for products
         in_vectors = {shapes[k // len(LAYOUTS)][0] for k in kinds.tolist() if k % len(LAYOUTS)}
         for kind in kinds.tolist():
             k, of_layout = divmod(kind, len(LAYOUTS))

@@ -20,7 +20,7 @@ from autograd.table import is_constant
 from autograd.text import elsewhere
 from autograd.value import Value
 
-COLLAPSED_FROM = 200  # nodes from which on a graph collapses, unless collapse=False
+COLLAPSED_FROM = 200  # nodes; graphs with at least this many collapse, unless collapse=False
 MOST_BOXES = 400
 
 
@@ -39,7 +39,7 @@ def draw(
     fold                shows only inputs and named values: the tree of the chain rule
     unfold              shows z nodes as · and +: True for all of them, or a list of nodes
     constants           shows constants in boxes, not only in the formulas
-    collapse            groups nodes by layer and neuron, or by level and operation; by default, from 200 nodes on
+    collapse            groups nodes by layer and neuron, or by level and operation; by default, for 200 nodes or more
     open                the names of groups to open, or of nodes whose groups to open
     direction           "right", or "up" with f above its operands; by default, whichever is easier to read
 
@@ -71,7 +71,7 @@ def draw(
     with collector_paused():
         order = ordered(roots)
         collapses = bool(collapse or opened) or (collapse is None and len(order) >= COLLAPSED_FROM)
-        if not (collapses or fold):  # before the work
+        if not (collapses or fold):  # check before doing the work
             _check(len(order) if constants else sum(not is_constant(node) for node in order))
         shown = display(roots, order)
         shown = unfolded(shown, None if unfold is True else unfold) if unfold else shown

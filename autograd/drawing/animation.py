@@ -1,8 +1,8 @@
 """Animates both passes: in one SVG, which needs no script, or in one SVG for each step.
 
 Blue dots carry values forward along the wires, and orange dots carry contributions back; the area of a dot shows the
-size of its contribution. A number appears when its dot arrives. A reader who disables motion sees the end of both
-passes.
+size of its contribution. A number appears when its dot arrives. If motion is disabled, the picture shows the end of
+both passes.
 """
 
 from collections import Counter, defaultdict
@@ -141,7 +141,7 @@ def animated(f: Value, live: str) -> str:
 
 
 def _schedule(parts: _Parts) -> Iterator[tuple[Moment, float, float]]:
-    """Yield each step with the times when it starts and arrives: level by level, and for one node one by one."""
+    """Yield each step with the times when it starts and ends: levels in turn, contributions to one node in turn."""
     time, level = START, attrgetter("level")
     for _, together in groupby(sorted(parts.steps, key=level), level):
         received, lands = Counter[int](), [time]

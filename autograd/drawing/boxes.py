@@ -29,7 +29,7 @@ MOST_WEIGHTS = 40  # shown on their wires; a larger network shows a weight only 
 
 
 def make_figure(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
-    """Return the figure of a display graph; local derivatives are written on every wire, or on highlighted ones."""
+    """Return the figure of a display graph, with local derivatives on all wires or only on highlighted ones."""
     network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no space for them
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}

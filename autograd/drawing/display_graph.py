@@ -136,7 +136,7 @@ def without_constants(shown: Display) -> Display:
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
-    """Split the chosen z (None: all) into products and a sum. Raises ValueError for other operations."""
+    """Split the chosen z (None: all) into products and a sum. Raises ValueError if one is not affine or dot."""
     for z in chosen or ():
         if shown.node_of(z) and z.operation not in (affine, dot):
             raise ValueError(

@@ -65,7 +65,7 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """Return an image, which even an untrusted notebook shows; or a page to zoom if its text is too small."""
+        """Return an image, which even an untrusted notebook shows, or a zoomable page if its text is too small."""
         if self.placement.is_small and not self._moves:
             return self._page(marks=FEWER_MARKS)._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
@@ -98,9 +98,9 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Write .svg, .html (.gif for an animation), .md (Mermaid), .dot, .png or .pdf, and return the path.
 
-        Raises ValueError for any other file extension. Raises ImportError or RuntimeError, with what to install, if
-        .dot lacks the graphviz package, or .png, .pdf or .gif the extra ``render`` or a font. Warns about a .md that
-        is too large for most viewers.
+        Raises ValueError for any other file extension. Raises ImportError or RuntimeError, which say what to install,
+        if .dot lacks the graphviz package, or .png, .pdf or .gif the extra ``render`` or a font. Warns about a .md
+        that is too large for most viewers.
         """
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {
@@ -122,7 +122,7 @@ class Drawing:
 
 
 def label(*lines: str) -> Any:
-    """Join lines to a label that Graphviz takes literally, even if <…> encloses it."""
+    """Join lines into a label that Graphviz takes literally, even if <…> encloses it."""
     return graphviz().nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
 
 

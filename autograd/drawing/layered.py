@@ -1,4 +1,4 @@
-"""The built-in layout: orders layers of boxes so that few wires cross (Sugiyama, Tagawa & Toda 1981), then positions.
+"""The built-in layout: puts boxes in layers and routes wires with few crossings (Sugiyama, Tagawa & Toda 1981).
 
 Boxes are in the even layers. Every wire has its own slot in each layer between its ends, which include at least the
 odd layer after its tail, so that no wire crosses a box, parallel wires stay apart, and labels have space.

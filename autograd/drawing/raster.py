@@ -1,4 +1,4 @@
-"""Converts a picture's SVG to PNG, GIF and PDF, with renderers that know neither custom properties nor system fonts.
+"""Converts a picture's SVG to PNG, GIF and PDF, with renderers that support no custom properties or system fonts.
 
 All boxes keep their positions. resvg renders pixels; Typst writes vectors and text that can be selected.
 """
@@ -40,14 +40,14 @@ def light(svg: str) -> str:
 
 
 def png(svg: str, zoom: int = 2) -> bytes:
-    """Return a PNG, ``zoom`` times as large as the SVG. Raises ImportError or RuntimeError with what to install."""
+    """Return a PNG, ``zoom`` times as large. Raises ImportError without resvg, RuntimeError without a font."""
     if not _renders_text():
         raise RuntimeError(NO_FONT)
     return _painted(svg, zoom)
 
 
 def pdf(svg: str) -> bytes:
-    """Return a PDF of one page, as large as the picture. Raises ImportError with what to install."""
+    """Return a PDF of one page, as large as the picture. Raises ImportError without Typst."""
     files = {"main.typ": PAGE, "picture.svg": light(svg).encode()}
     # ``root`` does not need to contain the files; its default, the working folder, may be unreadable
     return bytes(needed("typst", "PDF needs typst").compile(files, root=gettempdir(), font_paths=_fonts()))
@@ -67,7 +67,7 @@ def gif(svg: str) -> bytes:
 
 
 def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and .html need no extra") -> Any:
-    """Import a package. Raises ImportError with the reason and with what to install if it is missing."""
+    """Import a package. If it is missing, raises ImportError, which says why it is needed and what to install."""
     try:
         return import_module(package)
     except ImportError:

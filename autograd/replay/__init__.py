@@ -1,8 +1,9 @@
 """Replay: records a graph of scalars once and runs it again as a short list of array operations.
 
-Theory of operation ------------------- The input is the loss at the end of a graph. The output is a ``Program``,
-which computes the loss and its gradients for other numbers in the leaves. No step knows what a layer is: matrices are
-found from the numbers that meet in products.
+Theory of operation
+-------------------
+The input is the loss at the end of a graph. The output is a ``Program``, which computes the loss and its gradients
+for other numbers in the leaves. No step knows what a layer is: matrices are found from the factors of products.
 
 1. ``flat_graph`` numbers the nodes, operands first, from left to right. Arrays: ``parents`` (the operands of each
    node), ``code`` (its operation), ``data``. Equal constants have separate numbers, but ``parents`` uses the first.

@@ -229,7 +229,7 @@ class Program:
 
         Runs the program at the present numbers of all leaves, inputs included, and returns True if each node agrees
         with the fresh graph up to rounding. Raises ValueError naming the first node that does not: it depends on a
-        decision, or on a number read from ``.data``, when the loss was recorded.
+        decision made, or on a number read from ``.data``, when the loss was recorded.
 
         >>> from autograd import record
         >>> x = Value(2.0, "x")
