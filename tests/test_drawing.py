@@ -554,10 +554,10 @@ def test_drawing_works_when_nothing_but_the_standard_library_can_be_imported():
     )
     first, *errors = printed(program, PATH="").splitlines()
     assert first == "2 True"
-    remedy = "pip install 'chainrule[render]'; .svg and .html need no extra"
+    remedy = "pip install 'chainrule[render]'; .svg needs no extra"
     assert errors == [
         "DOT needs the graphviz package: pip install graphviz",
-        f"PNG needs resvg-py: {remedy}",
+        f"PNG and GIF need resvg-py: {remedy}",
         f"PDF needs typst: {remedy}",
     ]
 

@@ -285,8 +285,8 @@ def _(done, folder, printed):
 @check("Write a derivation out")
 def _(done, folder, printed):
     assert "yz·0 + xz·r + xy·1" in printed and "12 + 12 = 24" in printed
-    assert r"\frac{\partial f}{\partial s}" in done.explanation.latex()
-    assert "<svg" in done.explanation.with_picture()._repr_html_()
+    assert r"\frac{\partial f}{\partial s}" in printed and r"\begin{aligned}" in printed
+    assert "<svg" in done.explain(done.f, wrt=done.s).with_picture()._repr_html_()
 
 
 @check("Make a picture for slides")

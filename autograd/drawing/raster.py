@@ -66,7 +66,7 @@ def gif(svg: str) -> bytes:
     return content.getvalue()
 
 
-def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and .html need no extra") -> Any:
+def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg needs no extra") -> Any:
     """Import a package. If it is missing, raises ImportError, which says why it is needed and what to install."""
     try:
         return import_module(package)
@@ -75,7 +75,7 @@ def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and
 
 
 def _painted(svg: str, zoom: int = 1) -> bytes:
-    paint = needed("resvg_py", "PNG needs resvg-py").svg_to_bytes
+    paint = needed("resvg_py", "PNG and GIF need resvg-py").svg_to_bytes
     return bytes(paint(svg_string=light(svg), zoom=zoom, background=LIGHT["paper"], font_dirs=_fonts()))
 
 
