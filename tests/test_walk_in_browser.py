@@ -444,7 +444,7 @@ def test_what_a_node_receives_is_one_step(opened):
     part(page, "grain").select_option("node")
     part(page, "turn").click()
     press(page, "ArrowRight", 4)
-    assert text(page, "sentence") == "s receives from z and y: 12 + 12 = 24."
+    assert text(page, "sentence") == "s receives contributions from z and y: 12 + 12 = 24."
     assert re.sub(r"\s", "", text(page, "formula")) == "∂f∂s=∂f∂y∂y∂s+∂f∂z∂z∂s=6·2+12·1=24"
     assert page.locator(".edge.carrying:visible").count() == 2
     assert page.locator(".sum:visible").text_content() == "12 + 12 = 24"
@@ -512,9 +512,9 @@ def test_a_moved_input_shows_what_its_gradient_promised(opened):
     end(page)
     part(page, "more").click()
     leave(page, f"input-{R}", "2.02")
-    assert text(page, "sentence") == "r +0.02: the gradient promises 36 · 0.02 = +0.72, f changed by +0.7236."
+    assert text(page, "sentence") == "r +0.02: the gradient promises 36 · 0.02 = +0.72; f changed by +0.7236."
     leave(page, f"input-{R}", "2")
-    assert text(page, "sentence") == "r −0.02: the gradient promises 36.36 · (−0.02) = −0.7272, f changed by −0.7236."
+    assert text(page, "sentence") == "r −0.02: the gradient promises 36.36 · (−0.02) = −0.7272; f changed by −0.7236."
     press(page, "Escape")
     part(page, "back").click()
     assert "promises" not in text(page, "sentence")

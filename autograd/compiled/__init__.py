@@ -18,8 +18,7 @@ The input is the flat graph of ``autograd.replay``. The output is a plan with th
    (``training_step``).
 4. ``library`` compiles this code, and caches the result in the user's cache folder.
 
-Worked by hand, y = sin x₁ + sin x₂ has the slots 0 x₁, 1 x₂, 2 and 3 for the sines, and 4 for y. Its instructions
-are:
+Worked by hand, y = sin x₁ + sin x₂ has the slots 0 x₁, 1 x₂, 2 and 3 for the sines, and 4 for y. The instructions:
 
     kernel of sin, one by one:  operands 0 | 1    results from 2 on, two of them
     kernel of +, one by one:    operands 2 3      results from 4 on, one

@@ -2,8 +2,8 @@
 
 1. ``fuse`` turns sums of products into single nodes, as for arrays. Each remaining node has a list of operands.
 2. The level of a node is one more than the highest level of its operands. Products of one level whose rows meet
-   become matrix products; other nodes of one level, entry and number of operands become a loop. Slots have this
-   order.
+   become matrix products; other nodes of one level, entry and number of operands become a loop. Slots are in
+   this order.
 3. ``index`` contains the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
 """
 
@@ -295,9 +295,8 @@ class _Writer:
             wanted.append(Shape(entry, 0 if lies == BY_ROWS else n, constants, lies))
         product = address("chainrule_product_f"), address("chainrule_product_b")
         self.kernels = [product, *map(kernel, wanted)]
-        self.table = np.stack([2 + kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(
-            np.int32
-        )
+        columns = [2 + kernel_of.ravel(), begin - head, first_slot + starts, counts]
+        self.table = np.stack(columns, axis=1).astype(np.int32)
         self.is_loop = what < len(shapes)
         self.is_wanted = np.logical_or.reduceat(self.wanted[first_slot:], starts)
         self.index.append(index)

@@ -43,8 +43,7 @@ def training_step(plan: CompiledPlan, loops: Sequence[int], numbers: Sequence[Ar
     loops     for each group, the address of its ``update_loop``
     numbers   for each group, an array of its parameters and, row by row, of their states, which is updated in place
 
-    The call takes the options of each group, and returns whether all numbers were finite; if not, nothing has
-    changed.
+    The call takes the options of each group, and returns whether all numbers were finite; if not, it changes nothing.
     """
     options, moved = [np.zeros(2) for _ in loops], [np.empty_like(array) for array in numbers]
     ends = plan.parameters.start + np.cumsum([array.shape[1] for array in numbers])

@@ -1,8 +1,7 @@
 """``draw``: draws a graph or a network, and saves it as SVG, PNG, PDF, HTML, Graphviz or Mermaid.
 
-A display graph (``display_graph``, ``grouping``) becomes a figure of boxes and wires (``networks``, ``boxes``), and
-so does a ``neuron_diagram``. The layout (``layered``, ``sugiyama``) positions them, and each format writes the
-result.
+A display graph (``display_graph``, ``grouping``) becomes a figure of boxes and wires (``networks``, ``boxes``), as
+does a ``neuron_diagram``. The layout (``layered``, ``sugiyama``) positions them, and each format writes them.
 """
 
 from collections.abc import Sequence

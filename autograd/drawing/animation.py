@@ -1,8 +1,7 @@
 """Animates both passes: in one SVG, which needs no script, or in one SVG for each step.
 
 Blue dots carry values forward along the wires, and orange dots carry contributions back; the area of a dot shows the
-size of its contribution. A number appears when its dot arrives. If motion is disabled, the picture shows the end of
-both passes.
+size of its contribution. A number appears when its dot arrives. Without motion, the end of both passes is shown.
 """
 
 from collections import Counter, defaultdict

@@ -1,8 +1,7 @@
 """A drawing and its formats: it displays itself in a notebook, is saved as a file, or becomes a Graphviz graph.
 
 SVG, HTML and Mermaid need no other package; PNG and PDF are rendered from the SVG. ``to_dot()`` passes the same
-boxes, texts and colours to Graphviz, which computes a new layout; ``draw_dot`` draws the graph in the style of
-micrograd's notebook.
+boxes, texts and colours to Graphviz, which computes a new layout; ``draw_dot`` draws as micrograd's notebook does.
 """
 
 from base64 import b64encode

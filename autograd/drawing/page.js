@@ -80,7 +80,7 @@ function zoomed({ x, y }, factor) {
 const spelled = (name) => name.normalize("NFKC").replaceAll("_", "").toLowerCase(); // w213 finds w²_13
 let [found, next] = [[], 0];
 
-/** Highlights the boxes with the name searched for, or that begin with it, and closed groups that contain one. */
+/** Highlights boxes whose name equals the text searched for, or else begins with it, and groups that contain one. */
 function search() {
   const wanted = spelled(named("wanted").value.trim());
   const all = [...viewer.svg.querySelectorAll(".box, .weight")];

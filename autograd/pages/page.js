@@ -1,7 +1,7 @@
 // The script of all pages: finds elements by name, and adds toggle buttons and controls that move between positions.
 
 const named = (id) => document.getElementById(ID + id);
-const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // otherwise, the browser handles the key
+const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // others are the browser's
 
 /** Appends a button to the element `place`. */
 function button(place, id, words, pressed) {

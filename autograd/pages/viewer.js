@@ -23,7 +23,8 @@ class Viewer {
     const on = (kind, how) => frame.addEventListener(kind, how, { passive: false });
     on("keydown", (event) => {
       const { key, target } = event;
-      // the page handles arrows while the whole picture is visible, and left and right always if they step (without Shift)
+      // arrow keys belong to the page while the whole picture is visible; on a page with steps, left and right always
+      // do, unless Shift is pressed
       const isStep = /Left|Right/.test(key) && named("scrubber") && !event.shiftKey;
       const does = this.moved && arrows[key] && !isStep ? () => this.pan(...arrows[key]) : keys[key];
       if (target !== frame || !isPlain(event) || !does) return;
@@ -126,7 +127,7 @@ class Viewer {
     const from = this.pointers.get(event.pointerId);
     const other = [...this.pointers.values()].find(({ pointerId }) => pointerId !== event.pointerId);
     const distance = (one, two) => Math.hypot(one.x - two.x, one.y - two.y);
-    if (!from || (!other && from.type === "pointerdown" && distance(event, from) < 5)) return; // still a click
+    if (!from || (!other && from.type === "pointerdown" && distance(event, from) < 5)) return; // may still be a click
     this.frame.setPointerCapture(event.pointerId); // prevents a click at the end
     this.hold(event);
     if (other) this.zoomAt(other, distance(event, other) / distance(from, other), false);

@@ -12,14 +12,12 @@ for other numbers in the leaves. No step knows what a layer is: matrices are fou
       by an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,
       except for the additions inside it.
    b. A multiplication inside a tree is one *pair* (w, a). A ``dot`` of w₁ … wₙ, a₁ … aₙ or an ``affine`` inside a
-      tree is n pairs. If a tree contains two or more of these, they all remain nodes, so that two added layers stay
-      two layers.
+      tree is n pairs. If a tree contains two or more of these, they remain nodes: two added layers stay two layers.
    c. Let a tree have n pairs, and let k trees of the graph have n pairs. If n ≥ 2 and n·k ≥ 8, the top of the tree
       becomes a PRODUCT Σ w a + Σ s, and its pairs and the additions inside are FUSED, that is, part of it. A ``dot``
       or ``affine`` that is not FUSED is always a PRODUCT, however small.
    d. The top of any other tree with at least three terms, including zeros, becomes a SUM Σ s, and the additions
-      inside are FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep
-      their rule.
+      inside are FUSED. Other nodes, such as a multiplication in a SUM or a single +, are PLAIN and keep their rule.
    e. In a pair, w is the parameter; if both factors are parameters, or neither, w is the first one. Pairs of
       multiplications come first. The singles s, also those of a SUM, are the terms that are neither FUSED nor 0, in
       the order in which the additions read them, followed by the b of ``affine``.

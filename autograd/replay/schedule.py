@@ -53,7 +53,7 @@ class Plan:
         self.late = self._backward(late=True)  # the gradients of the inputs, which no parameter needs
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
-        """Return the engine and the reason: a group of any size costs as much as a certain number of operands."""
+        """Return the engine and the reason. The overhead of a group equals the cost of some operands."""
         computed = self.flat.parents.arity > 0
         remaining = np.flatnonzero(computed & (self.fused.kind != FUSED))
         # nodes of one level and operation have the same number here, because they roughly form one group

@@ -1,8 +1,8 @@
-// Grades a student's number: correct to the digits given, or else the result of which mistake.
+// Grades a student's number: whether it is correct to the digits given, or else which mistake explains it.
 
 const NUMBER = /^([+-]?)(\d[\d.,]*|[.,]\d+)(?:(?:e|[·*×x]10\^?)([+-]?\d+))?$/i;
 
-/** Returns the numbers that a text may mean, with the unit of their last digit; a comma may separate thousands. */
+/** Returns the numbers that a text may mean, with the unit of the last digit; a comma may be decimal. */
 function readings(text) {
   const plain = text.trim().replace(/[−–]/g, "-").replace(/[\s'’_]/g, "").replace(/^=/, "");
   const [above, below, ...more] = plain.split("/");
@@ -129,7 +129,8 @@ function aboutGradient(graph, run, step) {
     ];
     run.locals[node].forEach((other, i) => {
       const name = nodes[nodes[node].parents[i]].name;
-      if (i !== operand) gives.push([upstream * other, `the local derivative is with respect to ${name} instead of ${x}`]);
+      const slip = `the local derivative is with respect to ${name} instead of ${x}`;
+      if (i !== operand) gives.push([upstream * other, slip]);
     });
     slips.push(...gives.map(([wrong, words]) => [value - product + wrong, words]));
     if (parts.length > 1) {

@@ -25,7 +25,7 @@ class Walk {
   get mayReveal() { return this.hides && this.tries > 0; }
   isHidden(i) { return this.isPredicting && this.steps[i].value !== undefined && !this.known.has(i); }
 
-  /** What a formula shows: 1 its symbols, 2 also the numbers. After the first wrong answer, a named mistake is enough. */
+  /** What a formula shows: 1 its symbols, 2 also the numbers. A named mistake replaces the first hint. */
   get hints() { return !this.hides ? 2 : this.tries === 1 && this.isNamed ? 0 : Math.min(this.tries, 2); }
 
   /** Goes to a position, but not beyond the first number that is still to be predicted. */

@@ -176,7 +176,7 @@ const viewers = all(".wide, .tall").map((frame) => {
     placeSums(viewer);
   }).observe(frame);
   svg.addEventListener("click", clicked);
-  return Object.assign(svg, { role: "group", ariaLabel: "Nodes; the up and down arrow keys move between them" }) && viewer;
+  return Object.assign(svg, { role: "group", ariaLabel: "Nodes; move between them with up and down" }) && viewer;
 });
 
 /** Keeps the reader's zoom; otherwise shows the whole picture, or the boxes of the step if its text is too small. */

@@ -59,7 +59,7 @@ function walkthrough(graph, inputs) {
       steps.push({ phase: "backward", node, operand, parent, upstream, local, product, before, value: grads[parent] });
     });
   }
-  // the last step to add to each gradient
+  // mark the last step that adds to each gradient
   for (const step of new Map(steps.map((step) => [step.parent, step])).values()) step.isLast = true;
   steps.push({ phase: "end" });
   if (nodes.some(({ kind }) => kind === "input")) steps.push({ phase: "update" });

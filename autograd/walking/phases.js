@@ -48,7 +48,7 @@ const PHASES = {
       `${name} receives ${numberText(upstream)} · ${heldText(local)} = ${numberText(product)} from ${nodes[node].name}.`,
       before !== 0 && `${gradient} is now ${sumText(step)}.`,
       isLast && "This was the last contribution.",
-    ] : [`${name} receives from ${givers}: ${sumText(step)}.`];
+    ] : [`${name} receives contributions from ${givers}: ${sumText(step)}.`];
     const left = tagged("grad", "node", parent, gradientMath(root, nodes[parent]));
     const sides = chainRule(step, parts).slice(0, hints).flat();
     const aside = hints > 0 ? parts.slice(0, 2).flatMap(localRule) : [];
@@ -74,7 +74,7 @@ const PHASES = {
         equals(less(numberMath(x), numberMath(rate), heldMath(grad))), equals(coloured("value", x - rate * grad))],
       fault ? `${fault}. With a smaller η, ${root.name} stays defined.` : `Each ${MOVING} moves by −η times its ` +
         `gradient${most}. Promised: ${root.name} − η times the sum of the squared gradients. After: the result of a ` +
-        `new forward pass${isLong ? ", because the step is too long for the promise" : ""}.`,
+        `new forward pass${isLong ? "; the step is too long for the promise to hold" : ""}.`,
       Object.entries({ before, promised, after }).map(figure)];
   },
 };
@@ -89,7 +89,7 @@ function said(step, hides, hints) {
       : [known(about, "grad"), `${names(about)} receive contributions from ${names(givers)}.`];
   const { input, by, promised, really } = (!walk.isPredicting && walk.moved) || {};
   const promise = by !== undefined && `${nodes[input].name} ${changeText(by)}: the gradient promises ${
-    numberText(promised / by)} · ${heldText(by)} = ${changeText(promised)}, ${root.name} changed by ${changeText(really)}.`;
+    numberText(promised / by)} · ${heldText(by)} = ${changeText(promised)}; ${root.name} changed by ${changeText(really)}.`;
   return { formula, sentence: promise || sentence, aside };
 }
 
