@@ -1,4 +1,7 @@
-"""Runs demo, tests, notebooks or the site from a fresh clone: ``python3 run.py demo``. Needs Python alone."""
+"""Installs the project and runs its demo, tests or notebooks, or builds its site: ``python3 run.py demo``.
+
+Works from a fresh clone, and needs only Python.
+"""
 
 import os
 import shutil
@@ -19,10 +22,10 @@ def main():
     if len(sys.argv) < 2 or sys.argv[1] not in EXTRAS:
         stop("usage: python3 run.py demo | docs [--serve] | notebooks [jupyter lab options] | test [pytest options]")
     if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well run this file)
-        stop(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: try python3.12 run.py")
+        stop(f"Python 3.11 or newer is needed, but this is {sys.version.split()[0]}: try python3.12 run.py")
     command, rest = sys.argv[1], sys.argv[2:]
     if command == "docs" and rest not in ([], ["--serve"]):
-        stop(f"docs takes --serve and nothing else: {' '.join(rest)}")
+        stop(f"docs takes only the option --serve, not {' '.join(rest)}")
     install(EXTRAS[command])
     if command == "test":
         print("collecting the tests on each core, then running them", flush=True)
@@ -32,9 +35,7 @@ def main():
     if command == "docs":
         build_site()
         if not rest:
-            print(
-                f"the site is in {SITE}: python3 run.py docs --serve shows it, its search and its Python in a browser"
-            )
+            print(f"the site is in {SITE}; python3 run.py docs --serve opens it with search and the Try-it page")
         else:
             serve(SITE)
         return
@@ -46,17 +47,17 @@ def main():
 
 
 def build_site():
-    """Build the documentation with Sphinx; a warning is an error."""
+    """Build the documentation with Sphinx; treat warnings as errors."""
     if not has_packages():
         npm = shutil.which("npm")
         if not npm:
-            stop("formulas and Python in the browser come from npm: install nodejs and npm, then run this again")
+            stop("the site needs KaTeX and Pyodide from npm: install nodejs and npm, then run this again")
         print("installing KaTeX and Pyodide from npm", flush=True)
         if subprocess.call([npm, "install", "--prefix", PACKAGES, "--silent", "--no-audit", "--no-fund"], cwd=ROOT):
-            stop("npm could not install them; its message is above")
-    print("building the site: a minute at first, then only what changed", flush=True)
+            stop("npm could not install KaTeX and Pyodide; its message is above")
+    print("building the site: about a minute the first time, then only what has changed", flush=True)
     if subprocess.call([PYTHON, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", SITE], cwd=ROOT):
-        stop("the site has warnings, which are errors here; they are above")
+        stop("the site has warnings, which count as errors; they are listed above")
 
 
 def has_packages():
@@ -64,7 +65,7 @@ def has_packages():
 
 
 def serve(folder, port=8000):
-    """Serve a folder to this machine until Ctrl-C."""
+    """Serve a folder on this machine until Ctrl-C."""
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -75,7 +76,7 @@ def serve(folder, port=8000):
     handler = partial(Quiet, directory=str(folder))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError:  # the port is taken: any other will do
+    except OSError:  # the port is taken: use any free one
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     with server:
         print(f"the site is at http://127.0.0.1:{server.server_port}/ until Ctrl-C", flush=True)
@@ -83,7 +84,7 @@ def serve(folder, port=8000):
 
 
 def install(extras):
-    """Make .venv and install the project in it, unless that was done with this pyproject.toml."""
+    """Create .venv and install the project in it, unless this was already done with this pyproject.toml."""
     wanted = f"{extras}\n{(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
     stamp = VENV / f"installed-{extras.replace(',', '-')}"
     if PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
@@ -99,13 +100,13 @@ def install(extras):
     except (ImportError, subprocess.CalledProcessError) as error:
         if "ensurepip" in str(error) or isinstance(error, ImportError):
             shutil.rmtree(VENV, ignore_errors=True)  # an environment without pip must not count as complete
-            stop("this Python cannot make virtual environments: install python3-venv, then run this again")
-        stop(f"the installation failed: {error}; the message of pip is above")
+            stop("this Python cannot create virtual environments: install python3-venv, then run this again")
+        stop(f"the installation failed: {error}; pip's message is above")
     stamp.write_text(wanted, encoding="utf-8")
 
 
 def follow(command):
-    """Run a command that prints its steps, and show the latest one in place if stdout is a terminal."""
+    """Run a command, and show its latest line of output in place if stdout is a terminal."""
     width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True) as process:
         for line in process.stdout:
@@ -121,7 +122,7 @@ def show_in_place(words, width):
 
 
 def stop(message):
-    """One line and exit status 2."""
+    """Print a one-line message and exit with status 2."""
     print(f"run.py: {message}", file=sys.stderr)
     sys.exit(2)
 

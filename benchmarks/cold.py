@@ -1,7 +1,7 @@
-"""Prints how long this process takes from a graph to its first run, compilation included; ``replay.py`` starts it.
+"""Prints the seconds from a graph to its first run in this process, compilation included; ``replay.py`` starts it.
 
-``cold.py table``: a graph with every entry of the table, alone, for twenty nodes at once, and of many operands.
-``cold.py GPT``: the GPT's.
+``cold.py table``: a graph with every entry of the table, alone, on twenty nodes at once, and with many operands.
+``cold.py GPT``: the graph of the GPT.
 """
 
 import sys
@@ -16,7 +16,7 @@ from autograd.value import apply
 
 def every_entry() -> Value:
     some = [Value(0.5 + i / 100) for i in range(20)]  # in all domains
-    last = tanh(tanh(Value(0.6)))  # so that what is computed of it meets nothing equal
+    last = tanh(tanh(Value(0.6)))  # on another level, so that operations on it join no group
     found = []
     for entry in TABLE.values():
         domains = entry.domains if not entry.variadic else entry.domains[:1] * max(2, entry.least)

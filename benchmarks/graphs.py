@@ -1,4 +1,4 @@
-"""Graphs without large matrices: a chain and a random graph, which CasADi runs too, and a tiny GPT."""
+"""Defines graphs without large matrices: a chain and a random graph, which CasADi also runs, and a tiny GPT."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Build = Callable[[int, list[Any], Any], Any]  # operations, leaves, and the modu
 
 
 def chain(operations: int, x: list[Any], f: Any) -> Any:
-    """h + x, × (1 + x), tanh, sin in turn; x is so small that gradients neither vanish nor explode."""
+    """Apply h + x, × (1 + x), tanh and sin in turn; x is so small that gradients neither vanish nor explode."""
     h, factors = x[0], [1.0 + x_i for x_i in x]
     for k in range(operations // 4):
         h = f.sin(f.tanh((h + x[k % LEAVES]) * factors[k * 7 % LEAVES]))
@@ -27,7 +27,7 @@ def chain(operations: int, x: list[Any], f: Any) -> Any:
 
 
 def random_graph(operations: int, x: list[Any], f: Any) -> Any:
-    """Each node takes one or two earlier ones; the mean of those that no other takes."""
+    """Return the mean of the unused nodes of a random graph, in which each node uses one or two earlier ones."""
     rng = random.Random(0)
     one, two = (f.tanh, f.sin, f.cos, f.atan), (lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b)
     nodes, bounded, taken = [1e3 * x_i for x_i in x], list(range(len(x))), set()
@@ -37,7 +37,7 @@ def random_graph(operations: int, x: list[Any], f: Any) -> Any:
             places = [rng.randrange(k)]
             nodes.append(one[kind](nodes[places[0]]))
             bounded.append(k)
-        else:  # of nodes within ±2, so that no number grows without bounds
+        else:  # only nodes within ±2, so that no number grows without bound
             places = [bounded[rng.randrange(len(bounded))] for _ in range(2)]
             nodes.append(two[kind - len(one)](*(nodes[i] for i in places)))
         taken.update(places)
@@ -46,7 +46,7 @@ def random_graph(operations: int, x: list[Any], f: Any) -> Any:
 
 
 def network(operations: int, x: list[Any], f: Any) -> Any:
-    """The squared outputs of a 2-16-1 tanh network, an example for each 112 operations."""
+    """Return the mean squared output of a 2-16-1 tanh network, on one example per 112 operations."""
     rng, hidden, losses = random.Random(0), [x[i : i + 3] for i in range(0, 48, 3)], []
     for _ in range(max(1, operations // 112)):
         a, b = rng.uniform(-1.0, 1.0), rng.uniform(-1.0, 1.0)
@@ -64,7 +64,7 @@ def numbers() -> list[float]:
 
 
 class Ours:
-    """A graph of Values: built and differentiated at each step, or recorded."""
+    """A graph of Values, which is rebuilt and differentiated at each step, or recorded."""
 
     def __init__(self, build: Build, operations: int) -> None:
         self.build, self.operations = build, operations
@@ -87,7 +87,7 @@ class Ours:
 
 
 class CasADi:
-    """The same graph as CasADi's SX function of value and gradient, called by its quickest way."""
+    """The same graph as an SX function of CasADi for value and gradient, called in its fastest way."""
 
     def __init__(self, build: Build, operations: int) -> None:
         import casadi as ca
@@ -113,7 +113,7 @@ DOCUMENT = [0, 8, 5, 12, 9, 21, 13, 19, 1, 0]  # nine letters, each of which pre
 
 
 class GPT:
-    """Embeddings, RMS norm, causal attention, a perceptron, Adam: every number is a Value."""
+    """A GPT with embeddings, RMS norm, causal attention, a perceptron and Adam, in which every number is a Value."""
 
     def __init__(self) -> None:
         rng = random.Random(0)
@@ -162,7 +162,7 @@ class GPT:
         return record(loss, parameters=self.parameters, engine=engine)
 
     def replayed(self, engine: str) -> Step:
-        """Steps of a program; the arrays of parameters are its own until the process ends."""
+        """Return the step of a program, which owns the parameter arrays until the process ends."""
         return nn.training_on(self.record(engine), self.optimizer).__enter__()
 
 

@@ -1,6 +1,6 @@
-"""What the benchmarks share: the environment of the peers, turns on the clock, and the rows of tables.
+"""Shared code of the benchmarks: the environment with the other libraries, interleaved timing, and tables.
 
-Variants take turns in one process with one BLAS thread, so that a drift of the machine meets all of them.
+Variants take turns in one process with one BLAS thread, so that a drift in the machine's speed affects all of them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1",
 }  # fmt: skip
-SLOW = 0.3  # seconds: what takes longer is timed in five rounds
+SLOW = 0.3  # seconds: slower variants are timed in only five rounds
 
 Step = Callable[[], Any]  # returns its loss, or something whose float() waits for it, or None
 
 
 def run_among_peers(script: str) -> None:
-    """Begin the script again in the environment of the peers, unless that is where it runs.
+    """Restart the script in the environment with the other libraries, unless it already runs there.
 
-    The environment is made beside this file; pip needs to know an index that has PyTorch's CPU builds.
+    The environment is created next to this file; pip must know an index that has PyTorch's CPU builds.
     """
     if Path(sys.executable) == PYTHON:
         return
@@ -46,7 +46,7 @@ def run_among_peers(script: str) -> None:
 
 
 def check(found: Mapping[str, Sequence[float]], tolerance: float) -> None:
-    """SystemExit where the numbers of two variants differ, relative to the largest."""
+    """Raise SystemExit if the numbers of two variants differ by more than the tolerance times the largest."""
     first, expected = next(iter(found.items()))
     for name, numbers in found.items():
         off = max(abs(a - b) for a, b in zip(numbers, expected, strict=True))
@@ -55,9 +55,9 @@ def check(found: Mapping[str, Sequence[float]], tolerance: float) -> None:
 
 
 def take_turns(variants: Mapping[str, Step], rounds: int, least: float = 0.05) -> dict[str, list[float]]:
-    """Seconds a step of each, round by round; in a round each takes steps for ``least`` seconds."""
+    """Return the seconds per step of each variant, by round; in a round each runs for about ``least`` seconds."""
     for step in variants.values():
-        _seconds(step, 1)  # the first may compile
+        _seconds(step, 1)  # the first call may compile
     once = {name: _seconds(step, 1) for name, step in variants.items()}
     counts = {name: max(1, round(least / _seconds(step, max(1, min(20, int(least / once[name]))))))
               for name, step in variants.items()}  # fmt: skip
@@ -71,7 +71,7 @@ def take_turns(variants: Mapping[str, Step], rounds: int, least: float = 0.05) -
 
 
 def _seconds(step: Step, count: int) -> float:
-    """Seconds a step of so many, the last of which is waited for."""
+    """Return the seconds per step over ``count`` steps, including the wait for the last result."""
     last: Any = 0.0
     start = time.perf_counter()
     for _ in range(count):
@@ -86,9 +86,9 @@ def middle(times: Sequence[float]) -> float:
 
 
 def table(first: str, seconds: Mapping[str, Sequence[float]], against: Mapping[str, str]) -> list[str]:
-    """A row a variant: the median time, and the medians of the rounds' ratios of speed.
+    """Return a table with one row per variant: its median time, and the median ratios of speed over the rounds.
 
-    against   for each column's title, how the names of its variants begin; the quickest of them counts
+    against   the start of the variants' names for each column title; the fastest of these variants counts
     """
     columns = {
         title: min((name for name in seconds if name.startswith(start)), key=lambda name: middle(seconds[name]))
@@ -103,7 +103,7 @@ def table(first: str, seconds: Mapping[str, Sequence[float]], against: Mapping[s
 
 
 def resident() -> int:
-    """Bytes of this process in memory, after all that is free was given back."""
+    """Return the resident bytes of this process, after releasing free memory."""
     import ctypes
 
     gc.collect()
@@ -113,7 +113,7 @@ def resident() -> int:
 
 
 def engines() -> list[str]:
-    """The engines of a program that are here: the compiled one is an extra."""
+    """Return the available engines of a program: the compiled one is an extra."""
     from autograd import Value, record
 
     found = ["replay"]

@@ -1,11 +1,11 @@
-"""micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [ROUNDS]``.
+"""Compares the training step of micrograd's demo with ours: ``python benchmarks/micrograd_step.py [ROUNDS]``.
 
-"adopt" reads micrograd's own graph into ours, before or after micrograd's backward pass, whose gradients are then
-compared; "adopted and replayed" is the step of a program recorded from it.
+"adopt" reads micrograd's graph into ours, before or after micrograd's backward pass; after it, the gradients are also
+compared. "adopted and replayed" is the step of a program recorded from the adopted graph.
 
-2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant has its own
-process, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an
-environment that this script makes beside itself.
+The network is 2-16-16-1 with hinge loss and L2 on a full batch of 100 moons; the fifth step of a fresh process is
+timed. The processes of the variants take turns, so that a drift in the machine's speed affects all of them. The
+script installs micrograd from PyPI into an environment next to itself.
 """
 
 import platform
@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from autograd.command_line import OneLineParser  # noqa: E402  (the folder has to be found first)
+from autograd.command_line import OneLineParser  # noqa: E402  (needs the path above)
 
 ENVIRONMENT = HERE / ".venv-micrograd"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -70,7 +70,7 @@ LAYERS = """
 import random
 from nn import MLP, SGD, hinge
 model = MLP(2, [16, 16, 1], rng=random.Random(1337))
-# alpha * sum p² has the derivative 2 alpha p: the optimiser's weight decay
+# the derivative of alpha * sum p² is 2 alpha p: the optimiser's weight decay
 optimizer = SGD(model.parameters(), 1.0, weight_decay=2e-4)
 from nn.data import Dataset
 from nn import Training
@@ -146,7 +146,7 @@ def seconds(variant):
 
 
 def main():
-    parser = OneLineParser(description="micrograd's demo step, ours beside micrograd's own.")
+    parser = OneLineParser(description="Compare the training step of micrograd's demo with ours.")
     parser.add_argument("rounds", nargs="?", type=int, default=7, metavar="ROUNDS", help="runs of each variant (7)")
     rounds = parser.parse_args().rounds
     if not PYTHON.exists():

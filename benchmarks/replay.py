@@ -1,8 +1,8 @@
-"""Recorded programs beside others: ``python benchmarks/replay.py [--rounds 15] [--out table.md] [--only W1]``.
+"""Compares recorded programs with other libraries: ``python benchmarks/replay.py [--rounds 15] [--only W1]``.
 
-Networks: (W1) micrograd's demo step, (W2) a 64-32-10 network on 32 digits, (W3) a 784-50-10 network on 64 made-up
-images, (W4) a whole run on moons, recording included. Other graphs: a chain and a random graph beside CasADi, a tiny
-GPT. Before anything is timed, losses and gradients have to agree.
+Networks: (W1) the step of micrograd's demo, (W2) a 64-32-10 network on 32 digits, (W3) a 784-50-10 network on 64
+synthetic images, (W4) a whole run on moons, recording included. Other graphs: a chain and a random graph, compared
+with CasADi, and a tiny GPT. Losses and gradients must agree before anything is timed.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from autograd import Value
 from autograd.command_line import OneLineParser
 from autograd.replay.buffers import is_finite
 
-AGREE = 1e-6  # relative: some of PyTorch's kernels sum in another order
+AGREE = 1e-6  # relative: some of PyTorch's kernels sum in a different order
 PEERS_AT_BEST = {"× NumPy": "NumPy", "× PyTorch": "PyTorch", "× JAX": "JAX"}
 
 
 def once(make: Callable[[], Any]) -> tuple[Any, float]:
-    """What it makes, and the median of the seconds of three goes."""
+    """Return the result of ``make``, and the median seconds of three calls."""
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
@@ -77,7 +77,7 @@ def step_table(title: str, work: Workload, rounds: int, both: bool) -> list[str]
 
 
 def recording(costs: dict[tuple[str, str], float], seconds: dict[str, list[float]]) -> str:
-    """A sentence on what programs cost to make."""
+    """Return a sentence on the cost of making the programs."""
     words = [
         f"{code}, {engine}: {1e3 * cost:.0f} ms, {cost / middle(seconds[f'ours, {code}: eager']):.1f} eager steps"
         for (code, engine), cost in costs.items()
@@ -86,7 +86,7 @@ def recording(costs: dict[tuple[str, str], float], seconds: dict[str, list[float
 
 
 def casadi_table(title: str, build: Build, operations: int, rounds: int) -> list[str]:
-    """Value and gradient by all leaves, at the leaves' present numbers."""
+    """Time the value and its gradient with respect to all leaves."""
     peer, ours = CasADi(build, operations), Ours(build, operations)
     variants: dict[str, Step] = {"CasADi, SX function": peer}
     costs, programs = {}, {}
@@ -121,7 +121,7 @@ def gpt_table(rounds: int) -> list[str]:
 
 
 def cold_table(rounds: int) -> list[str]:
-    """With an empty cache folder and with a filled one, each in a fresh process."""
+    """Time the first run with an empty and with a filled cache folder, each in a fresh process."""
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         for graph, label in (("table", "every entry of the table"), ("GPT", "the GPT")):
@@ -140,7 +140,7 @@ def cold_table(rounds: int) -> list[str]:
 
 
 def memory_table() -> list[str]:
-    """Bytes a node of a program beside its graph, the map from nodes to places included."""
+    """Measure the bytes per node of a program in addition to its graph, including the map from nodes to places."""
     rows = []
     for kind in GRAPHS:
         for engine in engines():
@@ -148,7 +148,7 @@ def memory_table() -> list[str]:
             held = found["memory"] / found["nodes"]
             rows.append(f"| {kind} | {engine} | {found['nodes']:,} | {held:.0f} |")
     return [
-        "## Memory: bytes a node of a program beside its graph", "",
+        "## Memory: bytes per node of a program, in addition to its graph", "",
         "| graph | engine | nodes | held |", "|:--|:--|--:|--:|", *rows, "",
     ]  # fmt: skip
 
@@ -165,7 +165,7 @@ def run_table(rounds: int) -> list[str]:
 
 
 def vectorisation_table(rounds: int) -> list[str]:
-    """The lecture's question whether a batch is faster: time an example, by the size of the batch."""
+    """Answer the lecture's question whether a batch is faster: the time per example, by batch size."""
     rows = []
     for m in (1, 32, 1024):
         work = some_digits(m)
@@ -175,13 +175,13 @@ def vectorisation_table(rounds: int) -> list[str]:
         each = (f"{1e6 * middle(times) / m:.1f}" for times in seconds.values())
         rows.append(f"| {m:,} | {' | '.join(each)} |")
     return [
-        "## Vectorisation: 64-32-10 tanh, microseconds an example, by the examples of a batch", "",
+        "## Vectorisation: 64-32-10 tanh, microseconds per example, by batch size", "",
         f"| examples | {' | '.join(variants)} |", "|--:|" + "--:|" * len(variants), *rows, "",
     ]  # fmt: skip
 
 
 def parts_table(rounds: int) -> list[str]:
-    """Where the time of a replayed step goes: its parts one by one, beside the whole and NumPy's."""
+    """Time the parts of a replayed step separately, next to the whole step and NumPy's."""
     found: dict[str, list[float]] = {}
     for work in (some_digits(), images()):
         program, optimizer = work.record_nn("replay"), nn.SGD([Value(0.0)], work.rate)
@@ -195,8 +195,8 @@ def parts_table(rounds: int) -> list[str]:
             "a step, recorded from nn": step,
             f"{len(products)} matrix products": all_of(products),
             f"{len(others)} other operations on arrays": all_of(others),
-            "examples and targets fed": lambda program=program, work=work: program.feed([work.X, work.T]),
-            "all numbers finite?": all_of([partial(is_finite, x) for x in (computed, gradient, w)]),
+            "feeding examples and targets": lambda program=program, work=work: program.feed([work.X, work.T]),
+            "checking that all numbers are finite": all_of([partial(is_finite, x) for x in (computed, gradient, w)]),
             "the update": all_of([partial(optimizer.update, w, gradient, ())]),
             "NumPy by hand": work.numpy(),
         }
@@ -205,15 +205,15 @@ def parts_table(rounds: int) -> list[str]:
                 found.setdefault(name, []).append(1e6 * middle(times))
     rows = [f"| {name} | {' | '.join(f'{t:.1f}' for t in times)} |" for name, times in found.items()]
     return [
-        "## Where the time of a step on arrays goes: microseconds of its parts, each by itself", "",
+        "## Parts of a step on arrays: microseconds of each, timed separately", "",
         "| part | W2 | W3 |", "|:--|--:|--:|", *rows, "",
-        "By itself a part finds its numbers in the cache; what is missing to the whole is Python between the parts, "
-        "and numbers that are fetched again.", "",
+        "A part that is timed separately finds its numbers in the cache. The rest of the whole step is Python code "
+        "between the parts, and fetching numbers again.", "",
     ]  # fmt: skip
 
 
 def all_of(steps: list[Callable[[], object]]) -> Any:
-    """One function that runs them all."""
+    """Return a function that runs all steps."""
 
     def run() -> None:
         for step in steps:
@@ -223,22 +223,22 @@ def all_of(steps: list[Callable[[], object]]) -> Any:
 
 
 def main() -> None:
-    parser = OneLineParser(description="Recorded programs beside others.")
-    parser.add_argument("--rounds", type=int, default=15, help="how often each variant takes its turn (15)")
+    parser = OneLineParser(description="Compare recorded programs with other libraries.")
+    parser.add_argument("--rounds", type=int, default=15, help="how many rounds to time each variant (15)")
     parser.add_argument(
-        "--out", type=Path, default=HERE / "replay.md", help="the table's file (benchmarks/replay.md)"
+        "--out", type=Path, default=HERE / "replay.md", help="the file for the tables (benchmarks/replay.md)"
     )
     names = ["W1", "W2", "W3", "W4", "chain", "random", "GPT", "cold", "memory", "vectorisation", "parts"]
-    parser.add_argument("--only", choices=names, help="one table, which is printed alone")
+    parser.add_argument("--only", choices=names, help="print only this table")
     options = parser.parse_args()
     rounds = options.rounds
     torch.set_num_threads(1)
-    # in this thread: measured, JAX is as quick with it, and quicker where each loss is read
+    # synchronous dispatch: measurements show that JAX is as fast with it, and faster if each loss is read
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     tables: list[Callable[[], list[str]]] = [
         lambda: step_table("W1: micrograd's demo: 2-16-16-1 relu, hinge and L2, 100 moons", demo(), rounds, True),
         lambda: step_table("W2: 64-32-10 tanh, softmax cross-entropy, 32 digits", some_digits(), rounds, True),
-        lambda: step_table("W3: 784-50-10 tanh, 64 made-up images", images(), rounds, False),
+        lambda: step_table("W3: 784-50-10 tanh, 64 synthetic images", images(), rounds, False),
         lambda: run_table(5),
         lambda: casadi_table("A chain of 10⁵ operations: + × tanh sin in turn", chain, 10**5, rounds),
         lambda: casadi_table("A random graph of 10⁵ operations", random_graph, 10**5, rounds),
@@ -250,9 +250,10 @@ def main() -> None:
     ]  # fmt: skip
     packages = ["numpy", "torch", "jax", "casadi", "micrograd", *(["llvmlite"] if "compiled" in engines() else [])]
     text = [
-        "# Recorded programs beside others", "",
+        "# Recorded programs compared with other libraries", "",
         f"`python benchmarks/replay.py`: medians of {rounds} interleaved rounds, float64, one BLAS thread. "
-        "Columns × are the speed as a multiple of a peer's, round by round; a peer's quickest variant counts. "
+        "A column marked × gives the speed as a multiple of that library's, compared round by round with its fastest "
+        "variant. "
         f"{processor()}; Python {platform.python_version()}, "
         f"{', '.join(f'{name} {version(name)}' for name in packages)}.", "",
     ]  # fmt: skip

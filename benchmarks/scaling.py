@@ -1,9 +1,10 @@
-"""Time and memory by the number of operations: ``python benchmarks/scaling.py [--most 7]``.
+"""Measures time and memory by the number of operations: ``python benchmarks/scaling.py [--most 7]``.
 
-Three graphs (``graphs.py``), each run by the eager engine, by a program on NumPy's arrays, by a compiled program, and
-by CasADi's SX function. A step computes the value and its gradient by 64 leaves. Each point has a process of its own,
-whose resident memory is read before and after. Slopes are those of the logarithm over that of the operations, over
-the upper half of the points: 1 is linear. What needs more memory or time than it may is left out, and named.
+Each of the three graphs in ``graphs.py`` is run by the eager engine, by a program on NumPy arrays, by a compiled
+program, and by an SX function of CasADi. A step computes the value and its gradient with respect to 64 leaves. Each
+point is measured in a separate process, whose resident memory is read before and after. Slopes are fitted on
+logarithmic scales to the upper half of the points: 1 is linear. Points beyond the limits of memory or time are
+reported and left out.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ MOST_MEMORY = 20 * 2**30
 MOST_SECONDS = 300.0
 COLOURS = {"eager": "#D55E00", "replay": "#E69F00", "compiled": "#0072B2", "casadi": "#999999"}
 LABELS = {"eager": "eager", "replay": "NumPy replay", "compiled": "compiled", "casadi": "CasADi SX"}
-ROWS = {"step": "a step, seconds", "make": "building, recording, planning: seconds", "memory": "memory held, MiB"}
+ROWS = {"step": "seconds per step", "make": "seconds to build, record and plan", "memory": "memory, MiB"}
 
 
 def measure(kind: str, operations: int, engine: str) -> dict[str, Any]:
-    """Seconds to make what runs and of a step; memory of the graph if it is eager, else of what is beside it."""
-    # what is imported and compiled late
+    """Measure the seconds to make a program and per step, and the memory of the program or the eager graph."""
+    # a first run, to import and compile everything
     if engine == "casadi":
         CasADi(GRAPHS[kind], 100)
     elif engine == "eager":
@@ -71,7 +72,7 @@ def measure(kind: str, operations: int, engine: str) -> dict[str, Any]:
 
 
 def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
-    """The median."""
+    """Return the median seconds of a run."""
     times: list[float] = []
     while sum(times) < least:
         start = time.perf_counter()
@@ -81,7 +82,7 @@ def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
 
 
 def point(kind: str, operations: int, engine: str) -> dict[str, Any]:
-    """``measure`` in a process of its own. MemoryError, TimeoutError where it needs more than it may."""
+    """Run ``measure`` in a separate process. Raises MemoryError or TimeoutError if it exceeds the limits."""
     command = [sys.executable, str(HERE / "scaling.py"), "--point", kind, str(operations), engine]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
@@ -96,7 +97,7 @@ def point(kind: str, operations: int, engine: str) -> dict[str, Any]:
 
 
 def slope(points: list[dict[str, Any]], quantity: str) -> float:
-    """d log quantity / d log operations by least squares, over the points of the upper half."""
+    """Return d log quantity / d log operations, by least squares over the upper half of the points."""
     upper = points[len(points) // 2 :]
     xs = [math.log(p["operations"]) for p in upper]
     ys = [math.log(p[quantity]) for p in upper]
@@ -119,10 +120,10 @@ def draw(found: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None
                 points = [p for p in found.get((kind, engine), []) if quantity in p and p["operations"] >= least]
                 if len(points) > 2:
                     scale = 2**20 if quantity == "memory" else 1.0
-                    what = "the graph" if (quantity, engine) == ("memory", "eager") else label
+                    curve = "the graph" if (quantity, engine) == ("memory", "eager") else label
                     ax.loglog(
                         [p["operations"] for p in points], [p[quantity] / scale for p in points], "o-",
-                        color=COLOURS[engine], label=f"{what}: slope {slope(points, quantity):.2f}",
+                        color=COLOURS[engine], label=f"{curve}: slope {slope(points, quantity):.2f}",
                     )  # fmt: skip
             if ax.lines:
                 ax.legend(frameon=False, loc="upper left")
@@ -136,10 +137,16 @@ def draw(found: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None
 
 
 def main() -> None:
-    parser = OneLineParser(description="Time and memory by the number of operations.")
-    parser.add_argument("--most", type=float, default=7.0, help="the largest graph has 10 to this power (7)")
-    parser.add_argument("--out", type=Path, default=HERE / "scaling.png", help="the plot (benchmarks/scaling.png)")
-    parser.add_argument("--point", nargs=3, metavar=("GRAPH", "OPERATIONS", "ENGINE"), help="one point, as JSON")
+    parser = OneLineParser(description="Measure time and memory by the number of operations.")
+    parser.add_argument(
+        "--most", type=float, default=7.0, help="the exponent of the largest graph: 10 to this power operations (7)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "scaling.png", help="the file for the plot (benchmarks/scaling.png)"
+    )
+    parser.add_argument(
+        "--point", nargs=3, metavar=("GRAPH", "OPERATIONS", "ENGINE"), help="measure one point and print it as JSON"
+    )
     options = parser.parse_args()
     if options.point:
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
@@ -157,7 +164,7 @@ def main() -> None:
                 try:
                     p = point(kind, operations, engine)
                 except (MemoryError, TimeoutError) as error:
-                    print(f"{kind:12} {engine:8} {operations:>10,} operations: left out, {error}", flush=True)
+                    print(f"{kind:12} {engine:8} {operations:>10,} operations: left out ({error})", flush=True)
                     break
                 found[kind, engine].append(p)
                 print(
@@ -166,7 +173,7 @@ def main() -> None:
                     flush=True,
                 )
                 if 10 * (time.perf_counter() - start) > 2 * MOST_SECONDS:
-                    print(f"{kind:12} {engine:8} more operations: left out, they would take too long", flush=True)
+                    print(f"{kind:12} {engine:8} larger graphs: left out (they would take too long)", flush=True)
                     break
         draw(found, options.out)
 

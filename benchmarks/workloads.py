@@ -1,4 +1,4 @@
-"""Networks to train from the same weights by NumPy written by hand, PyTorch, JAX, micrograd, and ours."""
+"""Defines networks that NumPy by hand, PyTorch, JAX, micrograd and our engines train from the same weights."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from nn.losses import mean_loss
 
 
 class Workload:
-    """A network, its batch and its loss, as arrays that every variant begins with.
+    """A network, its batch and its loss, as arrays from which every variant starts.
 
-    W, b         first weights, rows are "to"
+    W, b         initial weights and biases; the rows of W are "to"
     X, y         the batch; y are labels, or −1 and +1 for the hinge loss
     activation   of the hidden layers
     decay        λ of λ Σ p² over all parameters
@@ -81,7 +81,7 @@ class Workload:
     # ---- peers -----------------------------------------------------------------------------------------------------
 
     def torch(self) -> Step:
-        """nn.Module and torch.optim."""
+        """Return a step with nn.Module and torch.optim."""
         layers: list[Any] = []
         for l, (w, b) in enumerate(zip(self.W, self.b)):
             linear = torch.nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64)
@@ -107,7 +107,7 @@ class Workload:
         return step
 
     def torch_by_hand(self) -> Step:
-        """Functions; gradients are not accumulated; one call decays, and one moves, all parameters."""
+        """Return a step with plain functions, without accumulation; one call decays and one moves all parameters."""
         W, b = ([torch.tensor(p, requires_grad=True) for p in some] for some in (self.W, self.b))
         parameters, last = [*W, *b], len(W) - 1
         X, loss_of, rate, decay = torch.from_numpy(self.X), self._torch_loss(), self.rate, self.decay
@@ -136,9 +136,9 @@ class Workload:
         return lambda z: torch.nn.functional.cross_entropy(z, y)
 
     def jax(self, flat: bool = False) -> Step:
-        """One call of a jitted function a step, whose parameters are donated; the loss is returned unread.
+        """Return a step that calls one jitted function with donated parameters; the loss is returned unread.
 
-        flat    all parameters in one vector, which saves the time of passing each
+        flat    whether to keep all parameters in one vector, which saves the time of passing each of them
         """
         X, y, T = jnp.array(self.X), jnp.array(self.y, dtype=jnp.float64), jnp.array(self.T)
         pairs = [(jnp.array(w), jnp.array(b)) for w, b in zip(self.W, self.b)]
@@ -171,10 +171,10 @@ class Workload:
 
         return step
 
-    # ---- scalar code, micrograd's way: nothing says that there are layers ------------------------------------------
+    # ---- scalar code in micrograd's style, without explicit layers -------------------------------------------------
 
     def scalar(self, Number: Any, X: Any, T: Any) -> tuple[Any, list[Any]]:
-        """The loss in plain scalar code, for micrograd's Values and ours."""
+        """Return the loss in plain scalar code, and its parameters, for micrograd's Values or ours."""
         layers = [
             [([Number(x) for x in row], Number(c)) for row, c in zip(w.tolist(), b.tolist())]
             for w, b in zip(self.W, self.b)
@@ -257,7 +257,7 @@ class Workload:
 
     def nn_loss(self, model: Any, X: Any, T: Any) -> Value:
         loss = mean_loss(nn.hinge if self.hinge else nn.cross_entropy, model.batch(X), T)
-        # λ Σ p² is twice the penalty ½ λ Σ p²
+        # λ Σ p² is twice the penalty ½ λ Σ p², so the factor is 2
         return loss + nn.l2_penalty(model.parameters(), 2.0 * self.decay) if self.decay else loss
 
     def record_nn(self, engine: str) -> Any:
@@ -268,7 +268,7 @@ class Workload:
         return record(loss, inputs=[X, T], parameters=model.parameters(), engine=engine)
 
     def replayed(self, program: Any) -> Step:
-        """Steps of a program; the arrays of parameters are its own until the process ends."""
+        """Return the step of a program, which owns the parameter arrays until the process ends."""
         run = nn.training_on(program, nn.SGD(program.parameters, self.rate)).__enter__()
         X, T = self.X, self.T
         return lambda: run([X, T])
@@ -302,7 +302,7 @@ def micrograd_tanh(z: Any) -> Any:
 
 
 def micrograd_cross_entropy(z: Any, t: Any) -> Any:
-    """−log softmax at the label, as one node: micrograd has neither exp nor log."""
+    """Return −log softmax at the label as one node, because micrograd has neither exp nor log."""
     largest = max(x.data for x in z)
     powers = [math.exp(x.data - largest) for x in z]
     total = sum(powers)
@@ -337,7 +337,7 @@ def images() -> Workload:
 
 
 def whole_run(engine: str) -> float:
-    """100 epochs of mini-batch SGD on moons; the last loss."""
+    """Train for 100 epochs of mini-batch SGD on moons, and return the last loss."""
     data = moons(200, noise=0.1, rng=random.Random(7))
     model = nn.MLP(2, [16, 16, 1], rng=random.Random(0))
     training = nn.Training(

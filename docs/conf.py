@@ -1,6 +1,6 @@
 """Configures the documentation site: ``python3 run.py docs`` builds it into docs/_build/html.
 
-Every module of docs/_extensions that has a ``setup`` is loaded, so that a page drawn from the code brings its own.
+Every module in docs/_extensions that defines ``setup`` is loaded as an extension.
 """
 
 import sys
@@ -30,12 +30,12 @@ nb_execution_mode = "off"  # notebooks appear with the outputs that were committ
 nb_merge_streams = True
 nb_code_prompt_show, nb_code_prompt_hide = "Show the answer", "Hide the answer"
 
-# the API
+# API
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
-# how they look
+# appearance
 html_theme = "furo"
 html_title = "chainrule"
 html_static_path, templates_path = ["_static"], ["_templates"]
@@ -49,7 +49,7 @@ copybutton_prompt_is_regexp = True
 
 
 def variables(colours: dict[str, str]) -> dict[str, str]:
-    """The colours of every picture as ``--value`` etc., and Furo's variables made of them."""
+    """Return the colours of all pictures as ``--value`` etc., and Furo's variables derived from them."""
     return {
         **{name.replace("_", "-"): colour for name, colour in colours.items()},
         "color-brand-primary": colours["value"], "color-brand-content": colours["value"],

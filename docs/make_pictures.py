@@ -16,14 +16,14 @@ BLOCK = re.compile(
 
 
 class Example(NamedTuple):
-    """Lines of code, and the picture that they show."""
+    """An example of the gallery: lines of code, and the picture that they show."""
 
     code: str
-    words: str  # what the picture shows, for readers who do not see it
+    words: str  # the alternative text of the picture
     file: str
 
     def run(self) -> Any:
-        """Run the code and return its last expression, as a notebook does."""
+        """Run the code and return the value of its last expression, as a notebook does."""
         *lines, last = ast.parse(self.code).body
         names: dict[str, Any] = {}
         exec(compile(ast.Module(lines, []), self.file, "exec"), names)
@@ -31,13 +31,13 @@ class Example(NamedTuple):
 
 
 def examples(page: str | None = None) -> list[Example]:
-    """The examples of the gallery's page."""
+    """Return the examples on the gallery's page."""
     text = (HERE / "gallery.md").read_text(encoding="utf-8") if page is None else page
     return [Example(**match.groupdict()) for match in BLOCK.finditer(text)]
 
 
 def save(shown: Any, path: Path) -> None:
-    """Save what an example shows as a picture."""
+    """Save the result of an example as a picture."""
     if path.name == "lab.png":
         photograph(shown, path)
     elif hasattr(shown, "figure") and path.suffix == ".png":
@@ -49,7 +49,7 @@ def save(shown: Any, path: Path) -> None:
 
 
 def photograph(page: Any, path: Path) -> None:
-    """Save a screenshot of the lab after a lesson has run. Needs Pillow, Playwright and Chromium."""
+    """Save a screenshot of the lab after a lesson has run. Requires Pillow, Playwright and Chromium."""
     from PIL import Image
     from playwright.sync_api import sync_playwright
 
@@ -65,7 +65,7 @@ def photograph(page: Any, path: Path) -> None:
 
 
 def first_run(path: Path) -> None:
-    """Save the plot that the first five minutes end with, by running their examples. Needs Pillow."""
+    """Save the plot at the end of "The first five minutes" by running the page's examples. Requires Pillow."""
     from matplotlib import use
     from PIL import Image
 
@@ -76,7 +76,7 @@ def first_run(path: Path) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Make all pictures, or those named."""
+    """Make all pictures, or those in ``names``."""
     if not names or "first_run.png" in names:
         first_run(HERE / "gallery" / "first_run.png")
     for example in examples():

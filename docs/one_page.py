@@ -1,10 +1,10 @@
-"""The whole thing on one page: from one multiplication to a network that tells two moons apart.
+"""Shows the whole project on one page: from one multiplication to a network that tells two moons apart.
 
 Read it from top to bottom, then run it, which takes about a second:
 
     .venv/bin/python docs/one_page.py
 
-Every `assert` states a fact that the comment above it explains; the page would stop at a false one.
+Every `assert` states a fact that the comment above it explains; the script would stop at a false one.
 """
 
 from random import Random
@@ -14,7 +14,7 @@ from autograd.graph import topological_order
 from nn import MLP, SGD, Linear, binary_cross_entropy
 from nn.data import moons
 
-rng = Random(1)  # the only source of chance on this page, so every run prints the same numbers
+rng = Random(1)  # the only random numbers on this page, so every run prints the same results
 
 # ---- 1. A Value is a number that remembers how it was computed ----
 
@@ -34,15 +34,15 @@ L = z * z
 
 # L depends on z twice, once through each factor. Each use contributes the other factor, and contributions add up.
 dL_dz = z.data + z.data
-# L depends on x only through z: multiply the derivatives on the way.
+# L depends on x only through z: multiply the derivatives along the path.
 dL_dx = dL_dz * z.local_derivatives[0]
 dL_dy = dL_dz * z.local_derivatives[1]
 assert (dL_dz, dL_dx, dL_dy) == (24.0, 96.0, 72.0)
 
 # ---- 3. The backward pass is the chain rule for every node at once ----
 
-# `topological_order` lists parents before children. Going through it backwards, a node's gradient is complete
-# when its turn comes, and the node can hand its parents their share. This loop is all of back propagation:
+# `topological_order` lists parents before children. In reverse order, a node's gradient is complete when its
+# turn comes, and the node can pass it on to its parents. This loop is all of back propagation:
 order = topological_order(L)
 for node in order:
     node.grad = 0.0
@@ -52,7 +52,7 @@ for node in reversed(order):
         parent.grad += node.grad * local_derivative
 assert (z.grad, x.grad, y.grad) == (24.0, 96.0, 72.0)
 
-# From here on we call it by its name. Gradients of leaves add up from call to call, so they are cleared first.
+# From here on we call the method `backward`. Leaf gradients accumulate over calls, so we clear them first.
 x.grad = y.grad = 0.0
 L.backward()
 assert (z.grad, x.grad, y.grad) == (24.0, 96.0, 72.0)
@@ -73,25 +73,25 @@ assert w[0].grad == (1.0 - a.data**2) * 1.0
 
 # ---- 5. A layer is several neurons that read the same inputs ----
 
-# nn keeps the two halves of a neuron apart: Linear computes every weighted sum, Tanh bends them.
+# nn separates the two halves of a neuron: Linear computes the weighted sums, and Tanh bends them.
 layer = Linear(2, 3, rng=rng)
 inputs = [1.0, 0.5]
 by_hand = [sum(w_k * x_k for w_k, x_k in zip(row, inputs)) + b for row, b in zip(layer.W, layer.b)]
 assert [z.data for z in layer(inputs)] == [z.data for z in by_hand]
 
-# ---- 6. A network is layers in a row ----
+# ---- 6. A network is a sequence of layers ----
 
-# Two numbers in, two hidden layers of 8 units, one number out, which no tanh bends. The weights start at
-# random; every weight and every bias is a Value of its own. A layer returns a list, but an MLP with one
-# output returns that Value itself.
+# This one has two inputs, two hidden layers of 8 units, and one output without a tanh. The weights start at
+# random; every weight and every bias is a separate Value. A layer returns a list, but an MLP with one output
+# returns that Value itself.
 model = MLP(2, [8, 8, 1], activation="tanh", rng=rng)
 print(f"{model.net} with {len(model.parameters())} parameters\n")
 assert len(model.parameters()) == (2 * 8 + 8) + (8 * 8 + 8) + (8 * 1 + 1)
 
 # ---- 7. A loss is one number that says how wrong the network is ----
 
-# The network's output is a logit: σ(logit) is the probability that it gives to class 1. The loss is −log of the
-# probability given to the right class: near 0 for a confident correct answer, large for a confident wrong one.
+# The network's output is a logit: σ(logit) is the probability that it assigns to class 1. The loss is −log of the
+# probability of the right class: near 0 for a confident correct answer, large for a confident wrong one.
 data = moons(100, noise=0.1, rng=rng)  # points in the plane, of class 0 (upper moon) or 1 (lower moon)
 
 
@@ -109,7 +109,7 @@ for epoch in range(1, 61):
     rng.shuffle(examples)
     losses = []
     for start in range(0, 100, 10):
-        optimizer.zero_grad()  # forget the gradients of the step before: they would add up
+        optimizer.zero_grad()  # clear the gradients of the previous step: they would add up
         loss = loss_of(examples[start : start + 10])  # forward: builds the graph of this mini-batch
         loss.backward()  # backward: ∂loss/∂w for every weight w
         optimizer.step()  # w ← w − learning_rate · ∂loss/∂w
@@ -122,7 +122,7 @@ for epoch in range(1, 61):
 
 
 def predicted(point):
-    with no_grad():  # numbers alone: a prediction needs no graph
+    with no_grad():  # a prediction needs no graph
         return int(model(point) > 0.0)  # a positive logit means a probability above one half
 
 
@@ -131,14 +131,14 @@ def accuracy(points):
 
 
 unseen = moons(500, noise=0.1, rng=rng)
-print(f"\naccuracy: {accuracy(data):.1%} of the points it learned from, {accuracy(unseen):.1%} of 500 new ones")
+print(f"\naccuracy: {accuracy(data):.1%} of the training points, {accuracy(unseen):.1%} of 500 new ones")
 print(f"the point (1, -0.5) is of class 1 with probability {sigmoid(model([1.0, -0.5])).data:.3f}\n")
 
-# The plane as the network sees it: A and B are the points of class 0 and 1, the shading is where it says class 1.
+# The plane as the network sees it: A and B are the points of classes 0 and 1; it says class 1 in the shaded area.
 points = {(round(x1 * 14), round(x2 * 7)): "AB"[label] for (x1, x2), label in zip(data.X, data.y)}
 for row in range(9, -7, -1):
     marks = [points.get((k, row)) or " :"[predicted([k / 14, row / 7])] for k in range(-18, 33)]
     print("".join(marks).rstrip())
 
-# Every number above can be taken apart: import explain, draw, walk and named from autograd, name the values by
+# You can take every number above apart: import explain, draw, walk and named from autograd, name the values with
 # `named(a=a, z=z, L=L)`, and try `print(explain(a, wrt=w[0]))`, `draw(L).save("L.svg")` or `walk(L).save("L.html")`.

@@ -1,4 +1,4 @@
-"""What several test files share: other Pythons, refused commands, runs without pictures, the site, and Chromium."""
+"""Shared helpers: other Python processes, refused commands, runs without plots, the site, and pages in Chromium."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The gallery: one drawing of each kind, which the tests measure in a browser and the contact sheet shows."""
+"""One drawing of each kind, for measurements in a browser and for the contact sheet."""
 
 from random import Random
 

@@ -1,17 +1,17 @@
-"""The tests are tested: the engine is changed in one small place at a time, and some test has to turn red.
+"""Tests the tests: changes the engine in one small place at a time, and expects a test to fail.
 
     python tests/mutation.py                        every module of SUITES, all changes
     python tests/mutation.py autograd.value --most 100
-    python tests/mutation.py --list                 how many changes there are
+    python tests/mutation.py --list                 the number of changes
 
-Each change is tried in a forked process, where the changed code replaces that of the module, and judged by
-its own examples and by the tests named beside it in SUITES: first those that bear the name of the changed function,
-then those that have noticed most, then the quick ones. A change that no test notices is printed as a survivor. It
-wants a test that kills it or, where both versions compute the same, two lines in ``mutation-survivors.txt``: the
-change and the reason. The exit status is 1 while a survivor is unexplained.
+Each change is tried in a forked process, where the changed code replaces the module's. It is judged by the module's
+doctests and by the tests named for it in SUITES: first the tests with the name of the changed function, then those
+that have detected most changes, then the fastest. A change that no test detects is printed as a survivor. It needs a
+test that detects it or, if both versions compute the same, two lines in ``mutation-survivors.txt``: the change and
+the reason. The exit status is 1 while a survivor is unexplained.
 
-Neither mutmut, which passes decorated functions by (every rule of the table is one), nor an interpreter for each
-change, as cosmic-ray starts, would do: the table alone has two hundred.
+Existing tools are unsuitable: mutmut skips decorated functions, and every rule of the table is one; cosmic-ray starts
+an interpreter for each change, and the table alone has two hundred.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seeded random scalar graphs, for tests of every reader; and random functions of any kind of number."""
+"""Generates seeded random scalar graphs for tests of every reader, and random functions for any kind of number."""
 
 from random import Random
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Seeded random losses for tests of recorded programs: copies of one function beside each other, rows, matrices."""
+"""Generates seeded random losses for tests of recorded programs: copies of a function, rows and matrices."""
 
 from collections.abc import Callable
 from itertools import chain

@@ -1,4 +1,4 @@
-"""The examples of the slides, f = xyz and the 2-3-2 network, with numbers that were computed by hand."""
+"""The examples of the slides, f = xyz and the 2-3-2 network, with numbers computed by hand."""
 
 from random import Random
 

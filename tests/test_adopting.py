@@ -1,4 +1,4 @@
-"""``adopt``: the graphs of other scalar engines, read into Values; what cannot be read is refused by name."""
+"""Tests of ``adopt``: it reads the graphs of other scalar engines into Values, or names the reason why it cannot."""
 
 import math
 import random

@@ -1,7 +1,7 @@
-"""Random graphs of the whole table: 2,000 against PyTorch's stored numbers, 500 against mpmath at 50 digits.
+"""Tests random graphs of the whole table: 2,000 against PyTorch's stored numbers, 500 against mpmath at 50 digits.
 
-No two ways of computing agree to the last bit, so how far they may be apart is taken from the graph itself: each
-operation may be off by some units in its last place, and ∂f/∂node says what that does to f.
+Two ways of computing do not agree bit for bit, so the graph itself determines the tolerance: each operation may be
+off by some units in the last place, and ∂f/∂node gives the effect on f.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Both passes as they move, in an SVG or a GIF, and as one picture for each step."""
+"""Tests of animations: both passes as an SVG, a GIF, or one picture per step."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""``detect_anomaly``: the first number that is not finite is named, with its operation, operands and line."""
+"""Tests of ``detect_anomaly``: it names the first non-finite number, with its operation, operands and line."""
 
 import asyncio
 import math

@@ -1,8 +1,8 @@
-"""Public functions, operators and methods, called with operands of every kind: the right number, or an error of ours.
+"""Tests public functions, operators and methods on operands of every kind: the right number, or an error of ours.
 
-Each call is made twice, the second time on plain floats. Where every operand is of a kind that is accepted, both give
-the same numbers and local derivatives, or an error of the same class; where one operand is of another kind, a
-TypeError or a ValueError says so.
+Each call is made twice, the second time on plain floats. If all operands are of accepted kinds, both calls give the
+same numbers and local derivatives, or an error of the same class. If an operand is of another kind, the call raises
+TypeError or ValueError with a message about it.
 """
 
 import operator

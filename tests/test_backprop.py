@@ -1,4 +1,4 @@
-"""The matrix algorithm on plain arrays, the judge of every scalar gradient, and the matrices read from a trace."""
+"""Tests of the matrix algorithm on plain arrays, the reference for scalar gradients, and of ``matrix_form``."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Each claim of the lecture: its experiment's numbers against the slides, and a verdict that the numbers can turn."""
+"""Tests of the lecture's claims: each experiment agrees with the slides, and its numbers decide the verdict."""
 
 import re
 from functools import cache

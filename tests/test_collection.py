@@ -1,4 +1,4 @@
-"""The README's test command collects every test file, and the tests over the table exercise every entry."""
+"""Tests that the README's command collects every test file, and that the table's tests cover every entry."""
 
 import ast
 import re

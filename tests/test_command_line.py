@@ -1,4 +1,4 @@
-"""Both command lines: errors in one line with exit status 2, Ctrl-C, broken pipes, and one parser for all scripts."""
+"""Tests of both command lines: one-line errors with exit status 2, Ctrl-C, broken pipes, and the shared parser."""
 
 import os
 import re

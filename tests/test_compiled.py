@@ -1,4 +1,4 @@
-"""The compiled engine gives the eager engine's numbers, whatever is recorded, and says what it cannot do."""
+"""Tests that the compiled engine agrees with the eager engine on any graph, and says what it does not support."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The course can be taught: one source for both versions, nbgrader, JupyterLab in Chromium, and Pyodide."""
+"""Tests of the course material: one source for both versions, nbgrader, JupyterLab in Chromium, and Pyodide."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Data: whatever holds examples becomes plain numbers, by position, checked once."""
+"""Tests that any container of examples is converted to plain numbers, by position, and checked once."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Derivations marked line by line: right ones in many notations, planted slips, hostile texts."""
+"""Tests of derivations marked line by line: right ones in many notations, planted slips, and hostile texts."""
 
 import re
 from random import Random

@@ -1,4 +1,4 @@
-"""The verdicts on runs that were made ill, one cause each, and on healthy ones: they agree with the run's numbers."""
+"""Tests that verdicts agree with a run's numbers, on healthy runs and on runs with one planted problem."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What a drawing shows, in every format; hostile names stay inert; big graphs stay readable."""
+"""Tests of drawings in every format: complete content, harmless names, and readable large graphs."""
 
 import re
 from io import BytesIO

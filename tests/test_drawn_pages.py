@@ -1,4 +1,4 @@
-"""The pages that are drawn from the code: each shows all there is, and its numbers are those of the code."""
+"""Tests of the pages generated from the code: they are complete, and their numbers agree with the code."""
 
 import doctest
 import math

@@ -1,4 +1,4 @@
-"""Dropout (D1, D3) and batch normalisation (D7, D9), on scalar nodes, against slides, closed forms and PyTorch."""
+"""Tests of dropout (D1, D3) and batch normalisation (D7, D9) against slides, closed forms and PyTorch."""
 
 import math
 from itertools import product

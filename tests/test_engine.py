@@ -1,4 +1,4 @@
-"""The engine's promises: micrograd's published numbers, accumulation, depth, memory, errors, what an import loads."""
+"""Tests of the engine: micrograd's published numbers, accumulation, depth, memory, errors, and lazy imports."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""``check_engine``: planted bugs are named first, right engines accused of nothing, and texts show what to change."""
+"""Tests of ``check_engine``: it names planted bugs, accepts correct engines, and shows what to change."""
 
 import json
 import re

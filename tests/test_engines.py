@@ -1,4 +1,4 @@
-"""Both engines take the same steps: node by node, or replayed as matrices; and each says which one it is."""
+"""Tests that eager and replayed training take the same steps, and that each reports which engine it is."""
 
 import copy
 import json

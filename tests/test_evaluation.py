@@ -1,4 +1,4 @@
-"""What outputs mean: eight kinds of tasks on both engines, with scikit-learn as the judge of every metric."""
+"""Tests of what outputs mean: eight kinds of tasks on both engines, with metrics compared with scikit-learn."""
 
 import copy
 import functools

@@ -1,7 +1,6 @@
-"""Wrong answers as students give them, written from the questions alone, and what the feedback has to call them.
+"""Tests the feedback on students' wrong answers, written only from the questions.
 
-A name is a part of what the feedback says; several, separated by |, are equally good, and " and " stands for two at
-once.
+A name is a part of the feedback. Names separated by | are equally good, and " and " joins two mistakes made at once.
 """
 
 from collections.abc import Callable

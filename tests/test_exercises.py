@@ -1,4 +1,4 @@
-"""Exercises: right answers are never blamed, and a known mistake is told from its numbers."""
+"""Tests of the exercises: right answers are accepted, and known mistakes are recognised from their numbers."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""explain, paths, narrate: what they write is what the slides write, and it adds up to the gradient."""
+"""Tests that explain, paths and narrate write what the slides write, and that the terms add up to the gradient."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Text to graph: Python's own precedence, errors that point at their column, and nothing ever executed."""
+"""Tests of the parser: Python's precedence, errors that point at their column, and no execution of any text."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: a kill at any step, a full disk, a folder that cannot be written to."""
+"""Tests that files are written whole or not at all: a kill at any step, a full disk, a read-only folder."""
 
 import errno
 import json

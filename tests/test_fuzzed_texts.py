@@ -1,4 +1,4 @@
-"""python -m autograd on texts that computer algebra chokes on: an answer within fixed limits, without a false ✗."""
+"""Tests python -m autograd on texts that are hard for computer algebra: an answer in bounded time, and no false ✗."""
 
 import json
 import os

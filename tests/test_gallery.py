@@ -1,4 +1,4 @@
-"""Every drawing of the gallery, measured in Chromium: boxes apart, words inside, labels free, contrast enough."""
+"""Measures every drawing of the gallery in Chromium: separate boxes, fitting text, free labels, enough contrast."""
 
 import pytest
 from gallery import PICTURES

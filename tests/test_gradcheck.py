@@ -1,4 +1,4 @@
-"""gradcheck and the measured slope: judged by the slope's own size, and by what a measurement can see."""
+"""Tests of gradcheck and its measured slope, on the slope's scale and within the accuracy of a measurement."""
 
 from itertools import count
 from math import cos, sin

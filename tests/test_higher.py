@@ -1,4 +1,4 @@
-"""Derivatives of derivatives against the backward pass, finite differences, SymPy and closed forms."""
+"""Tests of higher derivatives against the backward pass, finite differences, SymPy and closed forms."""
 
 import math
 from itertools import pairwise

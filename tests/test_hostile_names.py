@@ -1,4 +1,4 @@
-"""Names that mean something to HTML, LaTeX, DOT, a terminal or a spreadsheet: in every format they are only words."""
+"""Tests names with a meaning in HTML, LaTeX, DOT, a terminal or a spreadsheet: every format treats them as text."""
 
 import csv
 import json

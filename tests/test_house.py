@@ -1,4 +1,4 @@
-"""The shape of the house: who imports whom, what is named how, what a missing or a foreign package does."""
+"""Tests of the structure: which module may import which, names, and missing or foreign packages."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""A model's numbers under PyTorch's names and layouts: against stored state dicts, and PyTorch where it is there."""
+"""Tests of models in PyTorch's names and layouts, against stored state dicts and PyTorch if it is installed."""
 
 import runpy
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The JavaScript that is generated from the table, run in node, equals the engine on ordinary and special numbers."""
+"""Tests that the JavaScript generated from the table, run in Node.js, agrees with the engine."""
 
 import itertools
 import json

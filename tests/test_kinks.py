@@ -1,4 +1,4 @@
-"""Kinks are found where the slopes or values on the two sides differ, over the whole table, and nowhere else."""
+"""Tests that kinks are found exactly where slopes or values differ on the two sides, over the whole table."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""What the well-known engines on scalars are used for runs here, with the numbers that those engines give."""
+"""Runs the examples of well-known scalar engines, and compares the numbers with theirs."""
 
 import math
 from random import Random

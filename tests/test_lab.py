@@ -1,4 +1,4 @@
-"""The page of the lab in Chromium: what a touch shows, time and back, keys alone, and a page that never complains."""
+"""Tests of the lab's page in Chromium: touch, time and back, keyboard use, and no errors in the console."""
 
 import re
 from math import isclose

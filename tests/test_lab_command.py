@@ -1,4 +1,4 @@
-"""``python -m nn lab``: what it shows of data and options, where it writes, and what it refuses in one line."""
+"""Tests of ``python -m nn lab``: its use of data and options, the file that it writes, and its one-line errors."""
 
 import json
 import re

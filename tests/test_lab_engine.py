@@ -1,4 +1,4 @@
-"""The lab's machine, in Chromium, equals Python: steps, edits, random numbers, and every number that can be asked."""
+"""Tests in Chromium that the lab's engine agrees with Python: steps, edits, random numbers and displayed values."""
 
 import json
 from copy import deepcopy

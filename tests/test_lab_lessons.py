@@ -1,4 +1,4 @@
-"""The lab's lessons: each answer is what the numbers say after the steps that the lesson proposes."""
+"""Tests of the lab's lessons: each answer agrees with the numbers after the steps that the lesson proposes."""
 
 import json
 import re

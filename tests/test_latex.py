@@ -1,4 +1,4 @@
-"""Every formula that the package writes in LaTeX is one that KaTeX, which notebooks render it with, accepts."""
+"""Tests that KaTeX, which renders formulas in notebooks, accepts every LaTeX formula that the package writes."""
 
 import json
 import shutil

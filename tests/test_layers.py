@@ -1,4 +1,4 @@
-"""What every layer of nn has to do, whatever it computes: one line in LAYERS runs all these tests on a new layer."""
+"""Tests that apply to every layer of nn: one line in LAYERS runs all of them on a new layer."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What the lecture states, one test for each slide, with the numbers of its examples."""
+"""Tests of the lecture's statements, one for each slide, with the numbers of its examples."""
 
 import math
 from random import Random

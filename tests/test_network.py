@@ -1,4 +1,4 @@
-"""The network's parts: compositions, losses, first weights, data, optimisers, training, checkpoints, command line."""
+"""Tests of the network's parts: composition, losses, initial weights, data, optimisers, training and checkpoints."""
 
 import builtins
 import inspect

@@ -1,4 +1,4 @@
-"""The exercises on training and whole networks: natural wrong answers are named, right ones in any form accepted."""
+"""Tests of the exercises on training and networks: common mistakes are named, right answers accepted in any form."""
 
 from math import exp
 

@@ -1,4 +1,4 @@
-"""The notebooks keep their promises: they run, print what is committed, hide answers, and nothing is cut off."""
+"""Tests of the notebooks: they run, print the committed outputs, hide answers, and cut nothing off."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""micrograd's words beside ours, so that its notebooks run with nothing changed but the import."""
+"""Tests that micrograd's names work next to ours, so that its notebooks run after changing only the import."""
 
 import pytest
 

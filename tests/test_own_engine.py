@@ -1,4 +1,4 @@
-"""The student's engine: notebook 1's blanks, filled rightly and in usual wrong ways, and the file of the engine."""
+"""Tests of the student's engine: right and common wrong solutions to notebook 1, and the saved file."""
 
 import linecache
 import re

@@ -1,4 +1,4 @@
-"""Every picture and page, measured in Chromium: it fits, no text is cut or covered, and its numbers are Python's."""
+"""Measures every picture and page in Chromium: it fits, no text is cut or covered, and its numbers are Python's."""
 
 import json
 import re

@@ -1,8 +1,8 @@
-"""Trainings with a planted illness, and healthy ones: the diagnosis names the illness first, or finds none.
+"""Tests of the diagnosis on runs with a planted problem, which it must name first, and on healthy runs.
 
-Each data set has a setup that trains well. A planted run changes one thing in it, as a teacher would to show an
-illness, at three strengths or more. What is expected was written down before the diagnosis was consulted, and the
-signs of each illness are measured here, against the setup that it was planted in.
+Each data set has a setup that trains well. A planted run changes one thing in it, as a teacher would to demonstrate a
+problem, at three strengths or more. The expected verdict was written down before running the diagnosis, and the
+symptoms of each problem are measured here, against the original setup.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Plots of one's own run: what is drawn is what the model computes, in the units and classes of its task."""
+"""Tests of the plots of a run: they show the model's numbers, in the units and classes of its task."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Preprocessing (D4–D6): what is learned from training data, applied to any, taken back, saved beside the weights."""
+"""Tests of preprocessing (D4–D6): fitted on training data, applied to any, inverted, and saved with the weights."""
 
 import math
 from itertools import product

@@ -1,4 +1,4 @@
-"""Every entry of the table against finite differences, SymPy, PyTorch and every number system."""
+"""Tests every entry of the table against finite differences, SymPy, PyTorch and every number system."""
 
 import math
 from itertools import islice, permutations

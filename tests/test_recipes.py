@@ -1,6 +1,6 @@
-"""The code on the pages of docs: each recipe is run as it is printed, and its result checked; doctests on all pages.
+"""Tests the code on the documentation's pages: every recipe runs as printed, and all doctests pass.
 
-Nothing here imports from the repository, so an installed package can be tested too: pytest tests/test_recipes.py
+These tests import nothing from the repository, so they also test an installed package: pytest tests/test_recipes.py
 """
 
 import ast

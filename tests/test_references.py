@@ -1,4 +1,4 @@
-"""The network against PyTorch's stored numbers: losses, optimisers over 20 steps, one whole training run."""
+"""Compares the network with PyTorch's stored numbers: losses, optimisers over 20 steps, and a whole training run."""
 
 import pytest
 from conftest import REFERENCES

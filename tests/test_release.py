@@ -1,4 +1,4 @@
-"""What is published: the source distribution builds the wheel, both are complete, and the wheel works on its own."""
+"""Tests of the release: the source distribution builds the wheel, both are complete, and the wheel works alone."""
 
 import email
 import os

@@ -1,4 +1,4 @@
-"""Replay: the numbers of the eager engine, found again by array operations, whatever the graph was written as."""
+"""Tests that replayed array operations give the eager engine's numbers, however the graph was written."""
 
 import math
 import random

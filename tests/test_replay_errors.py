@@ -1,4 +1,4 @@
-"""What a replay refuses, and what it says: frozen decisions, wrong feeds, faults of calculus."""
+"""Tests of the errors of a replay: frozen decisions, wrong feeds, and undefined values."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""run.py: what it says when it cannot work, what it starts, and that it installs once."""
+"""Tests of run.py: its error messages, the commands that it starts, and that it installs only once."""
 
 import ast
 import http.server
@@ -98,7 +98,7 @@ run.main()
 """
     done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "run.py: Python 3.11 or newer is needed, and this is 3.10.14: try python3.12 run.py\n"
+    assert done.stderr == "run.py: Python 3.11 or newer is needed, but this is 3.10.14: try python3.12 run.py\n"
 
 
 def test_an_older_python_can_read_the_file_that_refuses_it():

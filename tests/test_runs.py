@@ -1,4 +1,4 @@
-"""A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
+"""Tests of runs from the command line: the folder, bit-for-bit resumption, predictions and the diagnosis."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""A million nodes, small stacks, many threads: graphs of any shape run backward and are freed, with nothing left."""
+"""Tests a million nodes, small stacks and many threads: graphs of any shape run backward and are freed completely."""
 
 import copy
 import gc

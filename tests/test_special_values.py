@@ -1,8 +1,8 @@
-"""Each primitive on special numbers: ±0, the tiniest and the largest, ±∞, NaN, every kink and edge of its own.
+"""Tests each primitive on special numbers: ±0, the smallest and the largest, ±∞, NaN, and its kinks and domain edges.
 
-What is right is computed another way: on finite operands by mpmath, to so many digits that nothing is lost, and
-rounded once; where an operand is not finite by IEEE 754. Four engines have to agree with it: the eager one, replay
-(a node alone, and among others of its kind), the rules run on Values, and the browser's JavaScript.
+The expected values are computed independently: for finite operands by mpmath, with enough digits to lose nothing, and
+rounded once; for other operands according to IEEE 754. Four engines must agree with them: the eager one, replay (for
+a single node, and in a group of its kind), the rules run on Values, and the browser's JavaScript.
 """
 
 import itertools

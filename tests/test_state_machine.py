@@ -1,4 +1,4 @@
-"""Values built, changed, differentiated, zeroed, copied and freed in any order, against a naive model of trees."""
+"""Tests Values built, changed, differentiated, zeroed, copied and freed in any order, against a naive model."""
 
 import copy
 import inspect

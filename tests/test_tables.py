@@ -1,4 +1,4 @@
-"""A user's own CSV: what is read, what is refused, and where; nothing is guessed in silence."""
+"""Tests of a user's CSV file: what is read and what is refused, with the place and without silent guesses."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""What a terminal shows: clean lines beside the bar at every width, and readable ASCII where it has no ∂."""
+"""Tests of terminal output: clean lines next to the progress bar at any width, and readable ASCII without ∂."""
 
 import io
 import os

@@ -1,9 +1,9 @@
-"""Three ways to a derivative agree on random graphs of the whole table, each within its own rounding.
+"""Tests that three ways to a derivative agree on random graphs of the whole table, each within its rounding errors.
 
-The direct way is a difference quotient of the rules' values at 80 digits; no local derivative takes part. The
-reverse way is ``backward``, ``grad`` and ``hessian``, the forward way ``jvp`` and ``hvp``. How far they may be apart
-is taken from the graphs themselves: each operation may be off by some units in its last place, and what that does to
-a result are the contributions whose absolute values are added up.
+The direct way is a difference quotient of the rules' values at 80 digits, without any local derivative. The reverse
+way is ``backward``, ``grad`` and ``hessian``, and the forward way ``jvp`` and ``hvp``. The graphs themselves
+determine the tolerance: each operation may be off by some units in the last place, and the absolute values of its
+contributions to a result are added up.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Part C of the lecture: stopping, first weights, unstable gradients, the noise of SGD, schedules, optimisers."""
+"""Tests of part C of the lecture: stopping, initial weights, unstable gradients, SGD noise, schedules, optimisers."""
 
 import json
 import math

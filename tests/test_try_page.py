@@ -1,4 +1,4 @@
-"""The Try-it page: what Python answers, what the build adds to the site, and the page in Chromium, offline."""
+"""Tests of the Try-it page: Python's answers, the files that the build adds, and the page in Chromium, offline."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where users walk: arrays as operands, math.exp, a shut gate, a caught error, a changed input."""
+"""Tests of common pitfalls: arrays as operands, math.exp, a closed gate, a caught error, a changed input."""
 
 import builtins
 import gc

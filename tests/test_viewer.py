@@ -1,4 +1,4 @@
-"""A drawing's page in Chromium: the viewer with mouse, keys and fingers; groups that open and close; names found."""
+"""Tests of a drawing's page in Chromium: mouse, keys and touch, groups that open and close, and name search."""
 
 import re
 from random import Random

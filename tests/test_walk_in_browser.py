@@ -1,4 +1,4 @@
-"""The page that walks both passes, driven in Chromium as a student would: what it shows, not what it computes."""
+"""Tests of the page of ``walk`` in Chromium, driven like a student: the display, not the computation."""
 
 import math
 import re

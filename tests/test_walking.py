@@ -1,4 +1,4 @@
-"""The page that walks both passes: its logic in node, its words and sizes in Python."""
+"""Tests of the page of ``walk``: its logic in Node.js, and its texts and sizes in Python."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What differs on Windows, simulated: files that are open elsewhere, locks, closed pipes, ``spawn``, encodings."""
+"""Simulates the differences on Windows: files open elsewhere, locks, closed pipes, ``spawn`` and encodings."""
 
 import ast
 import errno

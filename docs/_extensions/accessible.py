@@ -1,4 +1,4 @@
-"""Mends in each page what keyboards and screen readers trip over in Furo and MyST-NB."""
+"""Fixes accessibility problems in the pages of Furo, MyST-NB and viewcode, for keyboards and screen readers."""
 
 import re
 from typing import Any
@@ -11,15 +11,15 @@ MENDED = (
     (r'<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),
     # the search page has no heading
     (r'<div id="search-results">', '<h1>Search</h1><div id="search-results">'),
-    # what scrolls has to be reached by keyboard
+    # scrollable elements must be reachable by keyboard
     (r"<pre>", '<pre tabindex="0">'),
     (r'<div class="output text_html">', '<div class="output text_html" tabindex="0">'),
     (r'<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
-    # the blank line that ends an example in a page
+    # the blank line at the end of an example
     (r"\s+</pre>", "\n</pre>"),
-    # the name of a control begins with the words on it
+    # the name of a control must start with its visible label
     (r' aria-label="Toggle hidden content"', ""),
-    # the empty corner of a table is no header, nor is a formula, which has no plain text
+    # an empty corner of a table is not a header, nor is a formula, which has no plain text
     (r"<th[^>]*>(?:<p></p>|\s)*</th>", "<td></td>"),
     (r"<th[^>]*>(<p><span class=\"katex\">(?:(?!</th>).)*</span></p>)</th>", r'<td class="head">\1</td>'),
 )

@@ -1,10 +1,11 @@
-"""Documents the public API: the directives ``{api}``, the objects of one group, and ``{api-index}``, all groups.
+"""Documents the public API: the directive ``{api}`` shows the objects of one group, and ``{api-index}`` all groups.
 
     ```{api} autograd
     Value named detach
     ```
 
-names a module and what to document of it: first a table with one line each, then each signature and docstring.
+The argument is a module, and the content lists its objects. The directive shows a table with one line per object,
+then each signature and docstring.
 """
 
 import inspect
@@ -36,7 +37,7 @@ FIELD = re.compile(r"^    (\w+): ([^#\n]+?)(?: = [^#\n]+)?  # (.+)$", re.M)
 
 @cache
 def documented() -> dict[str, str]:
-    """The full name of everything that a page documents, and the page."""
+    """Return the full name of every documented object, with its page."""
     return {
         f"{module}.{name}": page
         for page in pages()
@@ -46,13 +47,13 @@ def documented() -> dict[str, str]:
 
 
 def pages() -> list[str]:
-    """The pages in the order of the table of contents."""
+    """Return the pages in the order of the table of contents."""
     toctree = re.search(r"^```\{toctree\}\n(.*?)^```", (API / "index.md").read_text(encoding="utf-8"), re.M | re.S)
     return [line for line in toctree[1].split() if not line.startswith(":")] if toctree else []
 
 
 def thing(full_name: str) -> Any:
-    """The object itself: ``nn.plots.loss`` is an attribute of a module, ``nn.MLP`` of a package."""
+    """Return an object by its full name, such as ``nn.plots.loss`` or ``nn.MLP``."""
     module, _, name = full_name.rpartition(".")
     found = getattr(import_module(module), name, None)
     return import_module(full_name) if found is None else found
@@ -63,7 +64,10 @@ def summary(about: Any) -> str:
 
 
 def members(cls: type) -> Iterator[tuple[str, Any, Any]]:
-    """Name, attribute and object of the public members that the class, or a base on no page, documents itself."""
+    """Yield name, attribute and object of each public member with a docstring.
+
+    Includes the members of base classes that have no page.
+    """
     on_pages = {thing(name) for name in documented() if name.rpartition(".")[2][:1].isupper()}
     seen: set[str] = set()
     for base in cls.__mro__:
@@ -84,7 +88,7 @@ def is_member(attribute: Any) -> bool:
 
 
 def signature(about: Any, skip_first: bool = False) -> str:
-    """Its arguments as one writes them: without the rule's number system, and types without their modules."""
+    """Return the signature as a caller sees it: without the rule's number system, and without the types' modules."""
     if isinstance(about, Primitive):
         letters = list(inspect.signature(about.rule).parameters.values())[1:]
         names = [", ".join(p.name) if p.kind is p.VAR_POSITIONAL and len(p.name) > 1 else str(p) for p in letters]
@@ -110,7 +114,7 @@ def shorter(match: re.Match[str]) -> str:
 
 
 class Docstring(SphinxDirective):
-    """The docstring of an object as nodes, and the fields of a class that its source comments on."""
+    """The docstring of an object as nodes, and the fields of a class that have comments in its source."""
 
     required_arguments = 1
 
@@ -127,7 +131,7 @@ class Docstring(SphinxDirective):
         return found
 
     def name_arguments(self, full_name: str, found: list[nodes.Node], names: list[str]) -> None:
-        """Make each argument an object that the search finds, ``nn.SGD.momentum``; one with a text gets an anchor."""
+        """Make each argument findable as ``nn.SGD.momentum``, with an anchor if the docstring describes it."""
         anchors = dict.fromkeys(names, full_name)
         for term in (term for node in found for term in node.findall(nodes.term)):
             for name in re.findall(r"(?:^|(?<=, ))[A-Za-z_]\w*(?=,|$)", term.astext()):
@@ -140,7 +144,7 @@ class Docstring(SphinxDirective):
 
 
 def parameters(about: Any) -> list[str]:
-    """The names of the arguments that are worth a search: longer than the lecture's letters."""
+    """Return the arguments to include in the search: those with more than two letters."""
     try:
         return [name for name in inspect.signature(about).parameters if len(name) > 2]
     except (TypeError, ValueError):
@@ -148,7 +152,7 @@ def parameters(about: Any) -> list[str]:
 
 
 def fields(cls: type) -> list[nodes.Node]:
-    """What the source says in a comment beside each public field, unless the docstring lists it."""
+    """Return the comments in the source on the public fields of a class, as a definition list."""
     try:
         lines = FIELD.findall(inspect.getsource(cls).partition("\n    def ")[0])
     except (OSError, TypeError):
@@ -158,7 +162,7 @@ def fields(cls: type) -> list[nodes.Node]:
 
 
 def reference(words: str) -> nodes.Node | None:
-    """A link for ``Dataset.check`` or ``nn.MLP``, if there is a page for it."""
+    """Return a link for ``Dataset.check`` or ``nn.MLP`` if a page documents it, or None."""
     literal = nodes.literal("", words, classes=["xref", "py"])
     name = words.removesuffix("()")
     if not re.fullmatch(r"[A-Za-z_][\w.]*", name):
@@ -179,7 +183,7 @@ def xref(full_name: str, child: nodes.Node) -> addnodes.pending_xref:
 
 
 def overview(full_names: list[str]) -> nodes.table:
-    """One line for each: its name, which leads to the details, and the first line of its docstring."""
+    """Return a table with one row per object: its name, as a link, and the first line of its docstring."""
     body = nodes.tbody()
     for full_name in full_names:
         name = nodes.literal("", full_name.rpartition(".")[2], classes=["xref", "py"])
@@ -193,7 +197,7 @@ def overview(full_names: list[str]) -> nodes.table:
 
 
 class Api(SphinxDirective):
-    """The table of a group, and the details of each object in it."""
+    """The directive ``api``: the table of a group, and the details of each object in it."""
 
     required_arguments = 1
     has_content = True
@@ -212,7 +216,7 @@ class Api(SphinxDirective):
 
 
 def described(module: str, name: str) -> Iterator[str]:
-    """The directives for one object and its members."""
+    """Yield the directives for one object and its members."""
     about = thing(f"{module}.{name}")
     if not inspect.isclass(about):
         kind = "function" if callable(about) else "data"
@@ -247,7 +251,7 @@ def described(module: str, name: str) -> Iterator[str]:
 
 
 class ApiIndex(SphinxDirective):
-    """The table of every group, page by page."""
+    """The directive ``api-index``: the table of every group, page by page."""
 
     def run(self) -> list[nodes.Node]:
         found: list[nodes.Node] = []

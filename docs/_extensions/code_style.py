@@ -1,4 +1,4 @@
-"""The colours of code on the site. Blue and orange mean value and gradient everywhere, so code is ink and green."""
+"""Defines the colours of code on the site: black and green, because blue and orange mean value and gradient."""
 
 from pygments.style import Style
 from pygments.token import Comment, Error, Generic, Keyword, Literal, Name, Operator, Punctuation, String, Token

@@ -15,10 +15,10 @@ WIDTH, HEIGHT = 240.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 30.0, 14.0, 24.0, 20.0  # margins of the plot
 SAMPLES = 256
 REACH, HIGHEST, SHARE = (4.0, 2.0, 1.0), 6.0, 0.8  # the widest range in which this share of the numbers is not higher
-JUMP = 0.05  # a difference between neighbours that is left after halving their distance until it vanishes
-NEAR = 0.12  # pixels by which a simplified curve may differ
+JUMP = 0.05  # a difference between neighbours that remains when their distance is halved until it vanishes
+NEAR = 0.12  # the largest error of a simplified curve, in pixels
 NUMBERS = (1.0, 2.0, 0.5, -1.0, 3.0)  # for the operands, in the first order in which the entry is defined
-EXAMPLES = {  # where other numbers show more
+EXAMPLES = {  # entries for which other numbers show more
     "power": ((1.0, 2.0), (1.0, 3.0), (1.0, 0.5), (1.0, -1.0)),
     "pow": ((2.0, 1.5),),
     "heaviside": ((1.0, 0.5),),
@@ -29,7 +29,7 @@ Point = tuple[float, float]
 
 
 def operand_letters(entry: Primitive) -> list[str]:
-    """The operands of the entry as formulas call them; an n-ary entry is shown with two or three of a kind."""
+    """Return the operands of the entry by their names in formulas; an n-ary entry has two or three of a kind."""
     if not entry.variadic:
         return list(entry.letters)
     letter = entry.letters[0]
@@ -40,7 +40,7 @@ def operand_letters(entry: Primitive) -> list[str]:
 
 
 def examples(entry: Primitive) -> Sequence[tuple[float, ...]]:
-    """Numbers for the operands, at which the entry is defined."""
+    """Return numbers for the operands at which the entry is defined."""
     count = len(operand_letters(entry))
     numbers = NUMBERS[: max(count, 4)] if count <= len(NUMBERS) else NUMBERS * count
     orders = permutations(numbers, count) if count <= len(NUMBERS) else iter([numbers[:count]])
@@ -50,9 +50,9 @@ def examples(entry: Primitive) -> Sequence[tuple[float, ...]]:
 
 @dataclass(frozen=True)
 class Panel:
-    """One operand of an entry moves, and the others stay.
+    """A plot in which one operand of an entry varies and the others are fixed.
 
-    at   the operands; that of the moving one is replaced
+    at   the operands; the varying one is replaced
     """
 
     entry: Primitive
@@ -60,15 +60,15 @@ class Panel:
     at: tuple[float, ...]
 
     def operands(self, x: float) -> list[float]:
-        """The operands while the moving one is x."""
+        """Return the operands when the varying one is x."""
         return [*self.at[: self.moving], x, *self.at[self.moving + 1 :]]
 
     def value(self, x: float) -> float:
-        """The value; NaN where it does not exist."""
+        """Return the value at x, or NaN if it does not exist."""
         return self._run(x, derivative=False)
 
     def derivative(self, x: float) -> float:
-        """The local derivative of the moving operand; NaN where it does not exist."""
+        """Return the local derivative with respect to the varying operand, or NaN if it does not exist."""
         return self._run(x, derivative=True)
 
     def _run(self, x: float, derivative: bool) -> float:
@@ -79,7 +79,7 @@ class Panel:
         return float(local_derivatives[self.moving] if derivative else value)
 
     def kinks(self, low: float, high: float) -> list[float]:
-        """Where between low and high the entry has a kink or a jump, among the quarters and the other operands."""
+        """Return the kinks and jumps between low and high; candidates are multiples of ¼ and the other operands."""
         quarters = [i / 4 for i in range(floor(4 * low), floor(4 * high) + 1)]
         movers = ["x" if i == self.moving else None for i in range(len(self.at))]
         inside = sorted(x for x in {*quarters, *self.at} if low <= x <= high)
@@ -89,7 +89,7 @@ class Panel:
         ]  # fmt: skip
 
     def interval(self) -> Point:
-        """The range of the moving operand: as wide as the numbers stay low, within the domain."""
+        """Return the range of the varying operand: the widest in which most values stay low, within the domain."""
         for reach in REACH:
             xs = [reach * (2 * i / SAMPLES - 1) for i in range(SAMPLES + 1)]
             defined = [x for x in xs if isfinite(self.value(x))]
@@ -100,7 +100,7 @@ class Panel:
         return max(-reach, _rounded(defined[0] - step)), min(reach, _rounded(defined[-1] + step))
 
     def fixed_words(self) -> str:
-        """The operands that stay: y = 2."""
+        """Return the fixed operands as text: y = 2."""
         letters = operand_letters(self.entry)
         return ", ".join(
             f"{lowered(letter)} = {number_text(x)}"
@@ -110,7 +110,7 @@ class Panel:
 
 
 def panels(entry: Primitive) -> list[Panel]:
-    """A panel for each operand; of an n-ary entry, for the first of each kind."""
+    """Return a panel for each operand, or for the first of each kind in an n-ary entry."""
     letters, domains = operand_letters(entry), entry.domains_of(len(operand_letters(entry)))
     shown = [
         i for i, letter in enumerate(letters)
@@ -120,12 +120,12 @@ def panels(entry: Primitive) -> list[Panel]:
 
 
 def _rounded(x: float) -> float:
-    """An edge of the domain, which the samples found to within one step."""
+    """Return an edge of the domain, which the samples have bracketed within one step."""
     return round(x * 16) / 16
 
 
 def pieces(panel: Panel, kind: str, low: float, high: float) -> list[list[Point]]:
-    """The curve ("value" or "derivative") as points, in pieces between jumps and gaps."""
+    """Return the points of a curve ("value" or "derivative"), in pieces between jumps and gaps."""
     function = getattr(panel, kind)
     xs = [low + (high - low) * i / SAMPLES for i in range(SAMPLES + 1)]
     found: list[list[Point]] = [[]]
@@ -142,7 +142,7 @@ def pieces(panel: Panel, kind: str, low: float, high: float) -> list[list[Point]
 
 
 def _jump(function: Callable[[float], float], low: float, high: float) -> tuple[Point, Point] | None:
-    """The two points of the curve beside a jump between low and high, if there is one."""
+    """Return the points of the curve on both sides of a jump between low and high, if there is one."""
     before, after = function(low), function(high)
     if abs(after - before) <= JUMP:
         return None
@@ -166,7 +166,7 @@ class Frame:
     y: Point
 
     def place(self, point: Point) -> Point:
-        """Pixels of a point; one far above or below the plot stays near it."""
+        """Return the pixel position of a point; a point far above or below the plot is moved close to it."""
         (low, high), (bottom, top) = self.x, self.y
         far = 3 * (top - bottom)
         y = min(max(point[1], bottom - far), top + far)
@@ -177,7 +177,7 @@ class Frame:
 
 
 def frame(panel: Panel) -> Frame:
-    """A plot that shows both curves, as far as they are not higher than ``HIGHEST``, and the axis."""
+    """Return a plot whose range covers the axis and both curves, up to ``HIGHEST``."""
     low, high = panel.interval()
     shown = [y for kind in ("value", "derivative") for piece in pieces(panel, kind, low, high) for _, y in piece]
     bottom, top = (copysign(min(abs(y), HIGHEST), y) for y in (min([0.0, *shown]), max([0.0, *shown])))
@@ -188,14 +188,14 @@ def frame(panel: Panel) -> Frame:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """At most five round numbers between low and high, 0 among them if it is inside."""
+    """Return at most five round numbers between low and high, including 0 if it is in the range."""
     step = next(step for step in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0) if (high - low) / step <= 5)
     first = -floor(-low / step)
     return [i * step for i in range(first, floor(high / step) + 1)]
 
 
 def simplified(points: Sequence[Point]) -> list[Point]:
-    """The points that a line within ``NEAR`` pixels needs (Ramer, Douglas & Peucker)."""
+    """Return a simplified curve that stays within ``NEAR`` pixels of the points (Ramer, Douglas & Peucker)."""
     kept, stack = {0, len(points) - 1}, [(0, len(points) - 1)]
     while stack:
         first, last = stack.pop()
@@ -213,7 +213,7 @@ def simplified(points: Sequence[Point]) -> list[Point]:
 
 
 def svg(panel: Panel, key: str) -> str:
-    """The picture of a panel; ``key`` makes the id of its clipping path unique on the page."""
+    """Return the picture of a panel; ``key`` makes the id of its clipping path unique on the page."""
     plot = frame(panel)
     (low, high), (bottom, top) = plot.x, plot.y
     letter = lowered(operand_letters(panel.entry)[panel.moving])
@@ -252,7 +252,7 @@ def _axes(plot: Frame, letter: str, fixed: str) -> Iterator[str]:
 
 
 def _curves(panel: Panel, plot: Frame) -> Iterator[str]:
-    """Both curves, and at each kink a dot for the value and for the subgradient that the rule takes."""
+    """Draw both curves, and at each kink a dot for the value and one for the subgradient that the rule takes."""
     for kind, name in (("value", "value"), ("derivative", "grad")):
         drawn = [simplified([*map(plot.place, piece)]) for piece in pieces(panel, kind, *plot.x)]
         path = "".join(f"M{'L'.join(f'{x:.2f},{y:.2f}' for x, y in piece)}" for piece in drawn)

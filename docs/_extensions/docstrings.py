@@ -1,7 +1,7 @@
-"""Turns the package's docstrings, which are plain text with Unicode formulas, into the nodes of a page.
+"""Converts the package's docstrings, which are plain text with Unicode formulas, to the nodes of a page.
 
-Paragraphs are separated by blank lines. Arguments are lines of a name, two or more spaces and a text; ``- `` begins a
-list; ``>>>`` begins an example; formulas are recognised by their symbols.
+Paragraphs are separated by blank lines. An argument is a line with a name, two or more spaces and a text. ``- ``
+starts a list item, and ``>>>`` an example. Formulas are recognised by their symbols.
 """
 
 import re
@@ -23,7 +23,7 @@ SUBSCRIPT = re.compile(r"(?<![\w.])([^\W\d_]\u0302?[′ˡ⁰¹²ᴸ]*)_([a-z\d]{
 
 
 def paragraphs(text: str) -> Iterator[list[str]]:
-    """The lines between blank lines; an example keeps the blank lines inside it."""
+    """Yield the lines of each paragraph."""
     block: list[str] = []
     for line in [*text.splitlines(), ""]:
         if not line.strip():
@@ -38,9 +38,9 @@ def paragraphs(text: str) -> Iterator[list[str]]:
 
 
 def content(text: str, link: Link) -> list[nodes.Node]:
-    """The whole docstring as nodes.
+    """Return the whole docstring as nodes.
 
-    link   gives the reference for a ``literal`` that names something, or None
+    link   returns the reference for the name in a ``literal``, or None
     """
     found: list[nodes.Node] = []
     for lines in paragraphs(text):
@@ -66,7 +66,7 @@ def paragraph(lines: list[str], link: Link) -> nodes.paragraph:
 
 
 def prose(lines: list[str], link: Link) -> nodes.paragraph:
-    """A paragraph; the formula that it begins with is shown on a line of its own."""
+    """Return a paragraph, with a leading formula on a separate line."""
     text = " ".join(line.strip() for line in lines)
     formula = leading_formula(text)
     found: list[nodes.Node] = (
@@ -76,7 +76,7 @@ def prose(lines: list[str], link: Link) -> nodes.paragraph:
 
 
 def leading_formula(text: str) -> str:
-    """The formula that the text begins with, with the comma or colon behind it, or an empty string."""
+    """Return the formula at the start of the text, with the comma or colon after it, or an empty string."""
     found = ""
     for stop in re.finditer(r"[,:;.](?=\s)|$|(?= (?:with|over|in|of|for|where) )", text):
         before = text[: stop.start()]
@@ -99,7 +99,7 @@ def bullets(lines: list[str], link: Link) -> nodes.bullet_list:
 
 
 def is_arguments(lines: list[str]) -> bool:
-    """Whether each line begins an argument, or continues the text of one in its column."""
+    """Return whether each line starts an argument, or continues the text of one in its column."""
     first = ITEM.fullmatch(lines[0])
     if not first or first[1] or len(first[2]) > 60:
         return False
@@ -108,7 +108,7 @@ def is_arguments(lines: list[str]) -> bool:
 
 
 def arguments(lines: list[str], link: Link) -> nodes.definition_list:
-    """A definition list; names that are indented are the values that the one above may have."""
+    """Return a definition list; indented names are the possible values of the argument above."""
     column = ITEM.fullmatch(lines[0]).start(3)  # type: ignore[union-attr]
     entries: list[tuple[int, str, list[str]]] = []
     for line in lines:
@@ -132,7 +132,7 @@ def arguments(lines: list[str], link: Link) -> nodes.definition_list:
 
 
 def inline(text: str, link: Link) -> list[nodes.Node]:
-    """A text with its ``literals``, and with indices below the line."""
+    """Return a text with its ``literals`` and subscripts as nodes."""
     found: list[nodes.Node] = []
     for i, part in enumerate(re.split(r"``(.+?)``", text)):
         found += [link(part) or nodes.literal("", part)] if i % 2 else subscripted(part)
@@ -140,7 +140,7 @@ def inline(text: str, link: Link) -> list[nodes.Node]:
 
 
 def subscripted(text: str) -> Iterator[nodes.Node]:
-    """w_jk as mathematics writes it."""
+    """Yield the text with indices such as the jk of w_jk as subscripts."""
     done = 0
     for match in SUBSCRIPT.finditer(text):
         yield nodes.Text(text[done : match.end(1)])

@@ -1,4 +1,4 @@
-"""The directive ``house``: the packages as rooms that import from each other, and a list of all modules."""
+"""Defines the directive ``house``: the packages as rooms that import from each other, and a list of all modules."""
 
 import ast
 import re
@@ -20,9 +20,9 @@ from autograd.drawing.svg import style_sheet, svg
 ROOT = Path(__file__).parent.parent.parent
 TITLE = "The rooms of autograd and nn: each arrow leads to a room that is imported"
 PACKAGES = ("autograd", "nn")
-ENGINE, LOOP = "autograd.value", "nn.training"  # which part the modules of a package into two
+ENGINE, LOOP = "autograd.value", "nn.training"  # these split the modules of their packages into two parts
 DOORS = {name for package in PACKAGES for name in (package, f"{package}.__main__")}
-TITLES = {  # of the rooms that are no folders
+TITLES = {  # of the rooms that are not folders
     "doors": ("front doors", "What a user imports, and both command lines."),
     "engine": ("nodes and the table", "Nodes, the calculus, and the backward pass: all that differentiation needs."),
     "shared": ("shared by readers", "What an edge carries back, names and numbers, kinks, colours, pages."),
@@ -33,13 +33,13 @@ TITLES = {  # of the rooms that are no folders
         "Data, losses, optimisers, the training loop, and the metrics, plots and diagnoses of a run.",
     ),
 }
-LINE = 23  # characters of a room's line
+LINE = 23  # characters per line in a room
 NARROW, LANE, TEXT = 236.0, 11.0, 12.0  # on a phone: the width of a room and of an arrow's lane, the size of the type
 
 
 @dataclass
 class Module:
-    """A module: its name, what it is for, and the modules that it imports at run time."""
+    """A module: its name, its purpose, and the modules that it imports at run time."""
 
     name: str
     line: str
@@ -50,7 +50,7 @@ class Module:
 class Room:
     """Modules that belong together.
 
-    needs   the rooms that it imports from, and how many imports lead there
+    needs   the rooms from which they import, with the number of imports
     """
 
     key: str
@@ -61,7 +61,7 @@ class Room:
 
 
 def read(root: Path = ROOT) -> dict[str, Module]:
-    """All modules of both packages."""
+    """Return all modules of both packages."""
     paths = {
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
         for package in PACKAGES
@@ -77,7 +77,7 @@ def read(root: Path = ROOT) -> dict[str, Module]:
 
 
 def imported(tree: ast.AST, module: str, is_package: bool, known: dict[str, Path]) -> Iterator[str]:
-    """The modules that the source imports, also in functions, but not for annotations alone."""
+    """Return the modules that the source imports, also in functions, but not those only for annotations."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             node = ast.Module(node.orelse, [])
@@ -92,13 +92,13 @@ def imported(tree: ast.AST, module: str, is_package: bool, known: dict[str, Path
 
 
 def first_sentence(docstring: str) -> str:
-    """The first sentence of a docstring, without the marks of code."""
+    """Return the first sentence of a docstring, without the marks of code."""
     first = " ".join(docstring.partition("\n\n")[0].split())
     return re.split(r"(?<=[.?])\s", first)[0].replace("``", "")
 
 
 def reached(modules: dict[str, Module], start: str) -> set[str]:
-    """The modules that ``start`` imports, directly or through others."""
+    """Return the modules that ``start`` imports, directly or through others."""
     found: set[str] = set()
     stack = [start]
     while stack:
@@ -109,7 +109,7 @@ def reached(modules: dict[str, Module], start: str) -> set[str]:
 
 
 def rooms(modules: dict[str, Module]) -> dict[str, Room]:
-    """The rooms: each folder is one, and the other modules are parted by what they import and what imports them."""
+    """Return the rooms: one for each folder; the other modules are grouped by imports in both directions."""
     key = {name: _room(name, modules) for name in modules}
     users = {name: [x for x in modules if name in modules[x].imports and key[x] != "doors"] for name in modules}
     for name in modules:
@@ -133,7 +133,7 @@ def rooms(modules: dict[str, Module]) -> dict[str, Room]:
 
 
 def _room(name: str, modules: dict[str, Module]) -> str:
-    """The folder of a module, or which part of its package it belongs to."""
+    """Return the folder of a module, or the part of its package to which it belongs."""
     folder = ".".join(name.split(".")[:2])
     if name in DOORS:
         return "doors"
@@ -145,9 +145,9 @@ def _room(name: str, modules: dict[str, Module]) -> str:
 
 
 def arrows(house: dict[str, Room]) -> list[tuple[str, str]]:
-    """(upper, lower) of the rooms between which an arrow is drawn: those that follow from two others are left out.
+    """Return the pairs (upper, lower) of rooms to join by an arrow, without those implied by two other arrows.
 
-    Where rooms import from each other, the direction of more imports is drawn.
+    If two rooms import from each other, the arrow shows the direction with more imports.
     """
     below: dict[str, set[str]] = {key: set() for key in house}
 
@@ -162,7 +162,7 @@ def arrows(house: dict[str, Room]) -> list[tuple[str, str]]:
 
 
 def picture(house: dict[str, Room]) -> str:
-    """The rooms as our own layered drawing: each arrow leads from a room to one that it stands on."""
+    """Draw the rooms with our own layered drawing; each arrow leads from a room to one that it imports from."""
     boxes = {}
     for room in house.values():
         lines = [room.title, *wrap(room.line.rstrip("."), LINE)]
@@ -176,13 +176,13 @@ def picture(house: dict[str, Room]) -> str:
 
 
 def _linked(line: str) -> str:
-    """A line of the drawing; that of a box links to the room in the list."""
+    """Return a line of the drawing; the line of a box links to its room in the list."""
     box = re.match(r'<g class="box [^>]*data-box="([^"]+)"', line)
     return f'<a href="#{anchor(box[1])}">{line}</a>' if box else line
 
 
 def column(house: dict[str, Room]) -> str:
-    """The same for a phone: one room above the other, and the arrows in lanes beside them."""
+    """Draw the same for a phone: the rooms in one column, and the arrows in lanes next to them."""
     wires = arrows(house)
     order = sorted(house, key=lambda key: _height(key, wires), reverse=True)
     parts, middle, y = [], {}, 1.0
@@ -214,22 +214,22 @@ def column(house: dict[str, Room]) -> str:
 
 
 def _spread(top: float, height: float, count: int) -> list[float]:
-    """Places for the ends of arrows at the side of a room."""
+    """Return the positions of arrow ends at the side of a room."""
     return [top + height * (i + 1) / (count + 1) for i in range(count)]
 
 
 def _height(key: str, wires: list[tuple[str, str]]) -> int:
-    """How many rooms stand below each other under the room."""
+    """Return the length of the longest chain of rooms below the room."""
     return max((1 + _height(low, wires) for high, low in wires if high == key), default=0)
 
 
 def anchor(key: str) -> str:
-    """The id of a room in the list."""
+    """Return the id of a room in the list."""
     return f"room-{key.replace('.', '-')}"
 
 
 def listed(house: dict[str, Room]) -> str:
-    """Every room with its modules and what each is for, as HTML."""
+    """Return all rooms as HTML, with their modules and the purpose of each."""
     parts = []
     for room in house.values():
         modules = "".join(
@@ -245,12 +245,12 @@ def listed(house: dict[str, Room]) -> str:
 
 
 class House(SphinxDirective):
-    """The picture, wide and narrow, and the list of all rooms."""
+    """The directive ``house``: the picture, wide and narrow, and the list of all rooms."""
 
     def run(self) -> list[nodes.Node]:
-        """One piece of HTML."""
+        """Return the pictures and the list as one piece of HTML."""
         house = rooms(read())
-        css = style_sheet()[style_sheet().index(".picture text") :]  # the page has the colours
+        css = style_sheet()[style_sheet().index(".picture text") :]  # the page defines the colours
         wide, narrow = picture(house), column(house)
         pictures = f'<div class="house wide">{wide}</div><div class="house narrow">{narrow}</div>'
         return [nodes.raw("", f"<style>{css}</style>{pictures}{listed(house)}", format="html")]

@@ -1,4 +1,4 @@
-"""Typesets formulas with KaTeX while the site is built, so that a page needs no script and no network for them.
+"""Typesets formulas with KaTeX during the build, so that the pages need no script and no network for them.
 
 KaTeX comes from npm, as for the tests: ``npm install --prefix tests/web``.
 """
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Katex:
-    """A node process that typesets one formula after the other."""
+    """A Node.js process that typesets formulas one at a time."""
 
     def __init__(self) -> None:
         if not shutil.which("node") or not (MODULES / "katex").is_dir():
@@ -33,7 +33,7 @@ class Katex:
         )  # fmt: skip
 
     def answer(self, tex: str, display: bool) -> dict[str, str]:
-        """The formula as ``html``, or the ``error`` that is in it."""
+        """Typeset a formula and return its ``html``, or the ``error`` in it."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
         self.process.stdin.flush()

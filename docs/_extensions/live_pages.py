@@ -1,4 +1,4 @@
-"""Shows the gallery and the lab live: runs the code of the gallery, and makes a page for each lesson."""
+"""Makes the gallery and the lab interactive: runs the gallery's code, and builds a page for each lesson."""
 
 import re
 from html import escape
@@ -18,7 +18,7 @@ HEIGHT = 640  # pixels of a drawing's page
 
 
 def lab_lessons() -> dict[str, list[Situation]]:
-    """The situations of each lesson by its title."""
+    """Return the situations of each lesson by its title."""
     found: dict[str, list[Situation]] = {}
     for situation in lessons():
         found.setdefault(situation.words["title"].partition(" / ")[0], []).append(situation)
@@ -26,13 +26,13 @@ def lab_lessons() -> dict[str, list[Situation]]:
 
 
 def file_name(title: str) -> str:
-    """A title as the name of a file: why-hidden-layers.html."""
+    """Return the file name for a title, such as why-hidden-layers.html."""
     return "-".join(re.findall(r"[a-z0-9]+", title.lower().replace("'", ""))) + ".html"
 
 
 def shown(example: Example, folder: Path) -> str:
-    """What an example shows, as HTML; a page that it has is saved in the folder too."""
-    if "plots." in example.code:  # Matplotlib's, in its committed form
+    """Return the result of an example as HTML, and save its page, if it has one, in the folder."""
+    if "plots." in example.code:  # a Matplotlib plot is shown as committed
         return ""
     thing = example.run()
     page = folder / f"{example.file.partition('.')[0]}.html"
@@ -45,13 +45,13 @@ def shown(example: Example, folder: Path) -> str:
 
 
 def framed(page: Path, title: str) -> str:
-    """A page in a frame of its own, without the rights of this one, loaded when it comes into view."""
+    """Return a sandboxed frame with a page, which is loaded when it comes into view."""
     rights = 'sandbox="allow-scripts allow-downloads allow-forms" loading="lazy"'
     return f'<iframe {rights} title="{escape(title)}" height="{HEIGHT}" src="gallery/{page.name}"></iframe>'
 
 
 def fill_gallery(app: Sphinx, docname: str, source: list[str]) -> None:
-    """In the gallery, put what the code shows in place of the saved picture."""
+    """Replace the saved pictures in the gallery by the results of its code."""
     if docname != "gallery" or app.builder.format != "html":
         return
     folder = app.outdir / "gallery"
@@ -67,12 +67,12 @@ def fill_gallery(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 class Lab(SphinxDirective):
-    """The lab's first lesson, and a link to the page of each; the pages are saved during the build."""
+    """The directive ``lab``: the first lesson, and a link to the page of each; the build saves the pages."""
 
-    outdir: Path  # of the site
+    outdir: Path  # the folder of the built site
 
     def run(self) -> list[nodes.Node]:
-        """One piece of HTML, and a section for each lesson."""
+        """Return the HTML of the first lesson and of the list of all lessons."""
         folder = self.outdir / "lab"
         folder.mkdir(parents=True, exist_ok=True)
         items = []

@@ -1,6 +1,7 @@
-"""Puts the notebooks on the site: copies them into docs/notebooks with the outputs that were committed.
+"""Adds the notebooks to the site: copies them into docs/notebooks with their committed outputs.
 
-An output that JupyterLab hides, the answer to a question, is folded; a plot is described by the line that drew it.
+An output that JupyterLab hides (the answer to a question) is folded. The alternative text of a plot is the line of
+code that drew it.
 """
 
 import json
@@ -17,16 +18,16 @@ LINK = re.compile(r"\[([^]]*)\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
 
 
 def pages() -> list[Path]:
-    """The notebooks and texts that students and instructors read, relative to the folder."""
+    """Return the notebooks and texts for students and instructors, relative to the folder."""
     found = [*SOURCE.glob("*.ipynb"), SOURCE / "TEACHING.md", SOURCE / "exercises" / "exercises.ipynb"]
     return sorted(path.relative_to(SOURCE) for path in found)
 
 
 def relinked(text: str, source: Path, page: Path) -> str:
-    """The text with its links as they are on the site; a link to a file that the site lacks becomes plain text.
+    """Return the text with its links adapted to the site; a link to a file that the site lacks becomes plain text.
 
-    source   the folder from which the links lead in the repository
-    page     where the text is on the site, relative to docs
+    source   the folder in the repository to which the links are relative
+    page     the path of the text on the site, relative to docs
     """
 
     def link(match: re.Match[str]) -> str:
@@ -44,19 +45,19 @@ def relinked(text: str, source: Path, page: Path) -> str:
 
 
 def prepared(notebook: dict[str, Any], page: Path) -> dict[str, Any]:
-    """The notebook with its links, its hidden answers and its pictures as the site shows them."""
+    """Return the notebook with links, hidden answers and pictures adapted to the site."""
     titles = 0
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             titles += source.startswith("# ")
-            if titles > 1:  # a page has one title; what comes after further ones is below it
+            if titles > 1:  # a page has one title, so further titles and their sections move one level down
                 source = re.sub(r"^#", "##", source, flags=re.M)
             cell["source"] = relinked(source, (SOURCE / page).parent, Path("notebooks") / page)
             continue
         if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
             cell["metadata"]["tags"] = ["hide-output"]
-            # the first output is the line that JupyterLab leaves visible
+            # omit the line that JupyterLab leaves visible
             cell["outputs"] = [
                 o for o in cell["outputs"] if "The answer:" not in o.get("data", {}).get("text/markdown", "")
             ]
@@ -66,7 +67,7 @@ def prepared(notebook: dict[str, Any], page: Path) -> dict[str, Any]:
 
 
 def copy(app: Sphinx) -> None:
-    """Write the copies that differ from those of the last build."""
+    """Write the copies that differ from those of the previous build."""
     for page in pages():
         text = (SOURCE / page).read_text(encoding="utf-8")
         if page.suffix == ".ipynb":
@@ -80,7 +81,7 @@ def copy(app: Sphinx) -> None:
 
 
 def relink(app: Sphinx, docname: str, content: list[str]) -> None:
-    """The same for the site's own pages, whose links lead through the repository."""
+    """Adapt the links in the site's other pages, which are relative to the repository."""
     page = Path(app.env.doc2path(docname, base=False))
     if page.suffix == ".md" and page.parts[0] != "notebooks":
         content[0] = relinked(content[0], (DOCS / page).parent, page)

@@ -1,4 +1,4 @@
-"""Reads from an entry of the table what its card says: formulas, domains, kinks and the derivatives taken there."""
+"""Derives the contents of a card from an entry of the table: formulas, domains, and kinks with their subgradients."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ GROUPS = {
     SEVERAL: (),
     OTHERS: (),
 }
-PI = sympy.Symbol("π", positive=True)  # which the writer of formulas knows by this name
+PI = sympy.Symbol("π", positive=True)  # the formula writer knows π by this name
 GRID = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 SMALL_GRID = (-1.0, 0.0, 1.0)  # for more than three operands
 SLIDES = LATEX._replace(
@@ -41,7 +41,7 @@ Test = Callable[[Sequence[float]], bool]
 
 
 def groups() -> dict[str, list[Primitive]]:
-    """The entries of the table by group, in the order of the table; one that no group names goes by its kind."""
+    """Return the entries by group, in the order of the table; an entry in no group is grouped by its kind."""
     found: dict[str, list[Primitive]] = {group: [] for group in GROUPS}
     for entry in TABLE.values():
         named = (group for group, names in GROUPS.items() if entry.name in names)
@@ -54,7 +54,7 @@ def groups() -> dict[str, list[Primitive]]:
 
 
 def formulas(entry: Primitive) -> list[Expression]:
-    """The value and each local derivative, from the entry's rule run on symbols; none if it cannot run on them."""
+    """Return the value and the local derivatives as symbols, or an empty list if the rule cannot run on symbols."""
     letters = operand_letters(entry)
     if (found := written(entry, *(sympy.Symbol(letter, real=True) for letter in letters))) is None:
         return []
@@ -63,7 +63,7 @@ def formulas(entry: Primitive) -> list[Expression]:
 
 
 def latex_lines(entry: Primitive) -> list[str]:
-    """f = … and each ∂f/∂x = … in LaTeX; f stands for the value in its own derivatives."""
+    """Return f = … and each ∂f/∂x = … in LaTeX; a derivative that contains the value is written with f."""
     if not (found := formulas(entry)):
         return []
     (value, *slopes), f = found, sympy.Symbol("f", real=True)
@@ -78,13 +78,13 @@ def latex_lines(entry: Primitive) -> list[str]:
 
 
 def _without_guards(expression: Expression, entry: Primitive) -> Expression:
-    """The expression without every ``where`` that only guards an argument; that of a gate is its mathematics."""
+    """Return the expression without any ``where`` that only guards an argument; a gate keeps its ``where``."""
     guards = {} if entry.gate else {case: case.args[1] for case in expression.atoms(symbols.where)}
     return _without_guards(expression.xreplace(guards), entry) if guards else expression
 
 
 def flattened(expression: Expression) -> Expression:
-    """The maximum of a maximum is one of more operands."""
+    """Merge nested maxima into one."""
     for kind in (symbols.maximum, symbols.minimum):
         expression = expression.replace(
             lambda e, kind=kind: isinstance(e, kind) and isinstance(e.args[0], kind),
@@ -94,7 +94,7 @@ def flattened(expression: Expression) -> Expression:
 
 
 def closed(expression: Expression) -> Expression:
-    """The expression with its floats as mathematics writes them: 2/√π for 1.128…, 1/log 2 for 1.4427…"""
+    """Return the expression with exact numbers for floats: 2/√π for 1.128…, 1/log 2 for 1.4427…"""
     return expression.xreplace({x: _closed_number(float(x)) for x in expression.atoms(sympy.Float)})
 
 
@@ -109,7 +109,7 @@ def _closed_number(x: float) -> Expression:
 
 
 def _ratio(x: float) -> Expression | None:
-    """The fraction of small whole numbers that is x to rounding."""
+    """Return the fraction of small integers that equals x up to rounding."""
     ratio = sympy.Rational(x).limit_denominator(16)
     return ratio if ratio and isclose(float(ratio), x, rel_tol=1e-14) else None
 
@@ -118,7 +118,7 @@ def _ratio(x: float) -> Expression | None:
 
 
 def domain_words(entry: Primitive, derivative: bool = False) -> str:
-    """Where the value, or the local derivatives, exist."""
+    """Return the conditions under which the value, or the local derivatives, exist."""
     names = ["each operand"] if entry.variadic else list(entry.letters)
     said = []
     for name, domain in zip(names, entry.derivative_domains if derivative else entry.domains):
@@ -134,14 +134,14 @@ def domain_words(entry: Primitive, derivative: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Kinks:
-    """Where an entry has kinks or jumps, and what it takes there at an example."""
+    """The kinks or jumps of an entry, and the derivatives that its rule takes there at an example."""
 
     places: str
     taken: str
 
 
 def kinks(entry: Primitive) -> Kinks | None:
-    """The kinks of an entry, found by trying a grid of operands; None if there are none."""
+    """Return the kinks of an entry, found by trying a grid of operands, or None."""
     letters = ["x_1", "x_2"] if entry.variadic and entry.factors != "pairs" else operand_letters(entry)
     movers = [None if d is CONSTANT else i for i, d in enumerate(entry.domains_of(len(letters)))]
     grid = [
@@ -163,7 +163,7 @@ def kinks(entry: Primitive) -> Kinks | None:
 
 
 def _taken(entry: Primitive, at: Sequence[float], names: Sequence[str]) -> str:
-    """What the rule returns at a kink, and for one operand the slopes on both sides."""
+    """Describe the derivatives that the rule takes at a kink, and for one operand the slopes on both sides."""
     _, slopes = entry.rule(floats, *at)
     moving = [i for i, domain in enumerate(entry.domains_of(len(at))) if domain is not CONSTANT]
     where = ", ".join(f"{name} = {number_text(x)}" for name, x in zip(names, at))
@@ -178,7 +178,7 @@ def _taken(entry: Primitive, at: Sequence[float], names: Sequence[str]) -> str:
 
 
 def _conditions(names: Sequence[str]) -> Iterator[tuple[str, Test]]:
-    """Conditions on the operands, the simplest first, as words and as a test."""
+    """Return conditions on the operands, simplest first, as text and as a test."""
     tests: dict[str, Callable[[float], bool]] = {
         "{} = 0": lambda x: x == 0.0, "every whole {}": lambda x: x % 1.0 == 0.0, "{} < 0": lambda x: x < 0.0,
         "{} ≤ 0": lambda x: x <= 0.0, "|{}| = 1": lambda x: abs(x) == 1.0,
@@ -208,18 +208,18 @@ def _joined(how: Callable[[Iterable[bool]], bool], *tests: Test) -> Test:
 
 
 def listing(numbers: Iterable[float]) -> str:
-    """The numbers as a sentence has them: 0, 0.5 and 1."""
+    """Return the numbers as in a sentence: 0, 0.5 and 1."""
     *others, last = [number_text(x, 4) for x in numbers]
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def summary(entry: Primitive) -> str:
-    """The first paragraph of the docstring."""
+    """Return the first paragraph of the docstring."""
     return " ".join((getdoc(entry.rule) or "").partition("\n\n")[0].split())
 
 
 def worked_example(entry: Primitive, at: Sequence[float]) -> str:
-    """The value and the local derivatives at some numbers: product(1, 2, 0.5) = 1, derivatives 1, 0.5 and 2."""
+    """Return an example with its derivatives: product(1, 2, 0.5) = 1, derivatives 1, 0.5 and 2."""
     value, slopes = entry.rule(floats, *at)
     moving = [slope for slope, domain in zip(slopes, entry.domains_of(len(at))) if domain is not CONSTANT]
     derivatives = f"derivative{'s' * (len(moving) > 1)} {listing(moving)}"

@@ -1,4 +1,4 @@
-"""The directive ``primitives``: a card for each entry of autograd's table, with formulas, domains and pictures."""
+"""Defines the directive ``primitives``: a card for each entry of autograd's table, with formulas and pictures."""
 
 from html import escape
 from pathlib import Path
@@ -16,18 +16,18 @@ SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def figures(entry: Primitive) -> str:
-    """The pictures of an entry as HTML."""
+    """Return the pictures of an entry as HTML."""
     drawn = "".join(svg(panel, f"clip-{entry.name}-{i}") for i, panel in enumerate(panels(entry)))
     return f'<div class="curves">{drawn}</div>'
 
 
 def anchor(words: str) -> str:
-    """The id of a group, or of an entry."""
+    """Return the id of a group or an entry."""
     return "-".join("".join(c if c.isalnum() else " " for c in words.lower()).split())
 
 
 def facts(entry: Primitive) -> dict[str, str]:
-    """What the card states below the formulas, by heading."""
+    """Return the statements below the formulas of a card, by heading."""
     value, derivative = domain_words(entry), domain_words(entry, derivative=True)
     found = {"Defined": value} if value == derivative else {"Defined": value, "Differentiable": derivative}
     if kink := kinks(entry):
@@ -38,7 +38,7 @@ def facts(entry: Primitive) -> dict[str, str]:
 
 
 def card(entry: Primitive, docname: str) -> nodes.section:
-    """The section of an entry."""
+    """Return the section of an entry."""
     section = nodes.section(ids=[f"primitive-{entry.name}"], classes=["primitive"])
     title = nodes.title("", "", nodes.literal(text=entry.name))
     if entry.symbol != entry.name:
@@ -59,8 +59,8 @@ def card(entry: Primitive, docname: str) -> nodes.section:
     fields = nodes.field_list()
     for name, words in facts(entry).items():
         call, equals, rest = words.partition(" = ") if name == "Example" else ("", "", words)
-        told = [nodes.literal(text=call)] if call else []
-        body = nodes.field_body("", nodes.paragraph("", "", *told, nodes.Text(equals + rest)))
+        code = [nodes.literal(text=call)] if call else []
+        body = nodes.field_body("", nodes.paragraph("", "", *code, nodes.Text(equals + rest)))
         fields += nodes.field("", nodes.field_name(text=name), body)
     stated += fields
     section += nodes.container("", stated, nodes.raw("", figures(entry), format="html"), classes=["card"])
@@ -68,10 +68,10 @@ def card(entry: Primitive, docname: str) -> nodes.section:
 
 
 class Primitives(SphinxDirective):
-    """A section for each group of the table, and a list to jump to them or to filter the entries."""
+    """A section for each group of the table, with links to the groups and a filter for the entries."""
 
     def run(self) -> list[nodes.Node]:
-        """The nodes of the page."""
+        """Return the nodes of the page."""
         self.env.note_dependency(str(Path(__file__)))
         links = " · ".join(f'<a href="#{anchor(group)}">{escape(group)}</a>' for group in groups())
         found: list[nodes.Node] = [nodes.raw("", (
@@ -88,7 +88,7 @@ class Primitives(SphinxDirective):
 
 
 def without_link(app: Sphinx, env: object, node: nodes.Element, words: nodes.Node) -> nodes.Node | None:
-    """Nothing in place of a link to the API, where it does not have the entry."""
+    """Return an empty node in place of a link to an entry that the API lacks."""
     return nodes.inline() if node.get("primitive") else None
 
 

@@ -1,7 +1,7 @@
-"""Puts into the site what its Try-it page runs: Pyodide, SymPy, and a wheel of this copy of chainrule.
+"""Adds the files of the Try-it page to the site: Pyodide, SymPy, and a wheel of this copy of chainrule.
 
-Pyodide and KaTeX come from npm, as for the tests; SymPy is the one that is installed here. Nothing is loaded from
-another site, neither while the page is open nor, once npm has run, while it is built.
+Pyodide and KaTeX come from npm, as for the tests; SymPy is the installed version. The open page loads nothing from
+other sites, and the build needs no network once npm has run.
 """
 
 import json
@@ -22,13 +22,17 @@ from sphinx.errors import ExtensionError
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "tests" / "web"
 PYODIDE = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-NOTEBOOKS = ("01", "02")  # whose exercises the page asks
+NOTEBOOKS = ("01", "02")  # the page asks the exercises of these notebooks
 STUDENT = "ada"
-FIRST = {"text": "f = x*y*z; x = r; y = r*s; z = s", "inputs": "r=2 s=3", "wrt": "s"}  # as the page begins
+FIRST = {
+    "text": "f = x*y*z; x = r; y = r*s; z = s",
+    "inputs": "r=2 s=3",
+    "wrt": "s",
+}  # the initial content of the page
 
 
 def modules() -> Path:
-    """The folder of npm's packages. Raises ExtensionError if they cannot be installed."""
+    """Return the folder of npm's packages. Raises ExtensionError if they cannot be installed."""
     folder = WEB / "node_modules"
     if not (folder / "pyodide").is_dir() or not (folder / "katex").is_dir():
         npm = shutil.which("npm")  # npm.cmd on Windows
@@ -39,7 +43,7 @@ def modules() -> Path:
 
 
 def packages(folder: Path) -> list[Path]:
-    """SymPy and mpmath without their tests, and chainrule's wheel, as archives in this folder."""
+    """Write archives of SymPy and mpmath, without their tests, and chainrule's wheel into this folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("chainrule-*.whl"):
         old.unlink()
@@ -57,7 +61,7 @@ def packages(folder: Path) -> list[Path]:
 
 
 def exercises() -> list[dict[str, Any]]:
-    """Name, title, text and hints of the exercises, and from their notebook the cell to begin with."""
+    """Return the name, title, text and hints of each exercise, and its initial code from the notebook."""
     from nn.lecture.exercises import EXERCISES, Course
 
     notebook = json.loads((ROOT / "notebooks/exercises/exercises.ipynb").read_text("utf-8"))
@@ -76,7 +80,7 @@ def exercises() -> list[dict[str, Any]]:
 
 
 def first_answer(folder: Path) -> list[dict[str, Any]]:
-    """What Python will answer to what the page begins with."""
+    """Return the answer to the initial content of the page, computed during the build."""
     items: list[dict[str, Any]] = []
     tryit = runpy.run_path(str(folder / "tryit.py"))
     tryit["serve"](json.dumps({"task": "expression", **FIRST}), lambda item: items.append(json.loads(item)))
@@ -84,7 +88,7 @@ def first_answer(folder: Path) -> list[dict[str, Any]]:
 
 
 def fill(folder: Path) -> None:
-    """Put everything into the page's folder of the site."""
+    """Write all files of the page into its folder on the site."""
     npm, pyodide = modules(), folder / "pyodide"
     pyodide.mkdir(parents=True, exist_ok=True)
     files = [shutil.copy2(npm / "pyodide" / name, pyodide) for name in PYODIDE]

@@ -1,13 +1,13 @@
-"""One notebook, two versions: the students' is the source without its solutions, with one student's numbers.
+"""Makes the students' version of the exercises: the source without its solutions, with one student's numbers.
 
-    python release.py SOURCE.ipynb exercises.ipynb                     ada's, which stands in the repository
-    python release.py SOURCE.ipynb mara.ipynb --student mara           one student's
+    python release.py SOURCE.ipynb exercises.ipynb                     ada's numbers, as in the repository
+    python release.py SOURCE.ipynb mara.ipynb --student mara           another student's
     python release.py SOURCE.ipynb FOLDER --class names.txt            FOLDER/NAME/exercises.ipynb for each line
     python release.py SOURCE.ipynb key.ipynb --student mara --solutions
 
-The text of an exercise, its question, numbers and hints, is written from its definition in nn.lecture.exercises. What
-stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` becomes a place for the student's own; outputs go. The
-marks, and the metadata of the cells that are graded, are nbgrader's.
+The text of an exercise (its question, numbers and hints) is written from its definition in nn.lecture.exercises. The
+code between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is replaced by a stub, and outputs are removed. The
+markers, and the metadata of graded cells, are nbgrader's.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from nn.lecture.exercises import EXERCISES
 STUB = "# YOUR CODE HERE"
 REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[ \t]*$", re.DOTALL | re.MULTILINE)
 COURSE = re.compile(r"\bCourse\(.*?\)(?=  #|$)", re.MULTILINE)
-TEXT_OF = re.compile(r"(?<=The numbers in this file were made from the name \*\*).*?(?=\*\*)")
-STUDENT = "ada"  # whose numbers the committed file has
+TEXT_OF = re.compile(r"(?<=The numbers in this file were generated from the name \*\*).*?(?=\*\*)")
+STUDENT = "ada"  # the committed file contains this student's numbers
 
 
 def without_solution(source: str) -> str:
-    """A cell's code with each solution replaced. ValueError for a mark without its other.
+    """Return a cell's code with each solution replaced by a stub.
+
+    Raises ValueError for a BEGIN or END marker without its counterpart.
 
     >>> print(without_solution("def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION"))
     def f(x):
@@ -38,12 +40,12 @@ def without_solution(source: str) -> str:
     """
     text = REGION.sub(lambda region: region[1] + STUB, source)
     if "### BEGIN SOLUTION" in text or "### END SOLUTION" in text:
-        raise ValueError("a ### BEGIN SOLUTION without its ### END SOLUTION, or the other way round")
+        raise ValueError("found a ### BEGIN SOLUTION without its ### END SOLUTION, or an END without its BEGIN")
     return text
 
 
 def text(name: str, student: str, number: int, points: float) -> str:
-    """An exercise as text: its question with the student's numbers, where it was taught, and its hints.
+    """Return the text of an exercise: its question with the student's numbers, its notebook, and its hints.
 
     >>> print(text("mul", "ada", 2, 1)[:50])
     ## 2. mul: The local derivatives of ×
@@ -61,7 +63,7 @@ def text(name: str, student: str, number: int, points: float) -> str:
 
 
 def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = False) -> dict[str, Any]:
-    """The notebook that a student gets, with the student's numbers; on demand it keeps its solutions."""
+    """Return the notebook with a student's numbers, without the solutions unless ``solutions`` is true."""
     points = {
         cell["metadata"]["nbgrader"]["grade_id"].removeprefix("check-"): cell["metadata"]["nbgrader"]["points"]
         for cell in notebook["cells"]
@@ -84,18 +86,20 @@ def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
+    """Run the command line. Raises SystemExit with status 2 after a one-line message if the input is wrong."""
     program = "python release.py"
     parser = OneLineParser(prog=program, description="Make the students' version of the exercises' notebook.")
     parser.add_argument("source", type=Path, metavar="SOURCE.ipynb", help="the notebook with solutions")
     parser.add_argument(
-        "target", type=Path, metavar="TARGET", help="the notebook, or with --class the folder, to write"
+        "target", type=Path, metavar="TARGET", help="the notebook to write, or the folder with --class"
     )
-    parser.add_argument("--student", default=STUDENT, metavar="NAME", help=f"whose numbers it has ({STUDENT})")
     parser.add_argument(
-        "--class", dest="names", type=Path, metavar="NAMES.txt", help="a notebook for each line's name"
+        "--student", default=STUDENT, metavar="NAME", help=f"the name that determines the numbers ({STUDENT})"
     )
-    parser.add_argument("--solutions", action="store_true", help="keep the solutions: a key for the instructor")
+    parser.add_argument(
+        "--class", dest="names", type=Path, metavar="NAMES.txt", help="make a notebook for the name on each line"
+    )
+    parser.add_argument("--solutions", action="store_true", help="keep the solutions, to make an instructor's key")
     options = parser.parse_args(arguments)
     with command_line(program):
         try:
