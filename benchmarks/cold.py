@@ -1,6 +1,6 @@
 """Prints the seconds from a graph to its first run in this process, compilation included; ``replay.py`` starts it.
 
-``cold.py table``: a graph with every entry of the table, alone, on twenty nodes at once, and with many operands.
+``cold.py table``: every entry of the table, on one node, on twenty nodes at once, and with many operands.
 ``cold.py GPT``: the graph of the GPT.
 """
 
