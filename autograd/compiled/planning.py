@@ -295,8 +295,8 @@ class _Writer:
             wanted.append(Shape(entry, 0 if lies == BY_ROWS else n, constants, lies))
         product = address("chainrule_product_f"), address("chainrule_product_b")
         self.kernels = [product, *map(kernel, wanted)]
-        columns = [2 + kernel_of.ravel(), begin - head, first_slot + starts, counts]
-        self.table = np.stack(columns, axis=1).astype(np.int32)
+        fields = [2 + kernel_of.ravel(), begin - head, first_slot + starts, counts]
+        self.table = np.stack(fields, axis=1).astype(np.int32)
         self.is_loop = what < len(shapes)
         self.is_wanted = np.logical_or.reduceat(self.wanted[first_slot:], starts)
         self.index.append(index)
