@@ -280,7 +280,7 @@ def test_writing_back_is_refused_for_graphs_and_nodes_that_were_not_adopted():
     w, b, points = regression()
     program = record(adopt(squared_error(w, b, points)))
     program()
-    with pytest.raises(ValueError, match="is not in the graph"):
+    with pytest.raises(ValueError, match="is not in the recorded graph"):
         program.write_back([Scalar(1.0)])
 
 

@@ -221,7 +221,7 @@ def test_inputs_and_parameters_are_leaves_each_given_once():
         record(y, inputs=[x], parameters=[w, x])
     with pytest.raises(TypeError, match="a list of inputs"):
         record(y, inputs=[2.0])
-    with pytest.raises(TypeError, match="is not a Value"):
+    with pytest.raises(TypeError, match="is neither a Value nor a node from which"):
         record(y, parameters=[2.0])
     with pytest.raises(ValueError, match="rows of different shapes"):
         record(y, inputs=[[[x], [w, Value(1.0)]]])
@@ -248,7 +248,7 @@ def test_gradients_before_a_run_and_of_strangers_are_errors():
     program = record(x * x)
     with pytest.raises(RuntimeError, match="the program has not run"):
         program.gradient(x)
-    with pytest.raises(ValueError, match="not in the graph"):
+    with pytest.raises(ValueError, match="not in the recorded graph"):
         program.value(Value(2.0))
 
 
