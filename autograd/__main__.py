@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Raises SystemExit with status 2 after an error message of one line."""
+    """Run the command line. Raises SystemExit with status 2 after a one-line error message."""
     given = sys.argv[1:] if arguments is None else arguments
     # -x**2 is an expression, not an option: argparse ignores the printed minus sign −, which the parser accepts
     given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]

@@ -20,11 +20,11 @@ Anomaly = AnomalyError | DomainError
 def detect_anomaly() -> Iterator[None]:
     """Raise an error at the first NaN or infinity that this thread computes inside the block, and name its line.
 
-    A DomainError names its line too. A NaN or an infinity that is passed in spreads as IEEE 754 says outside the
-    block; inside, it raises AnomalyError as soon as a result is not finite either. ``backward`` raises AnomalyError,
-    before any ``grad`` changes, if a local derivative that it uses is infinite or a gradient overflows. A recorded
-    loss is replayed as usual, and its graph is searched if its numbers or its parameters' gradients are not finite.
-    Blocks nest.
+    A DomainError names its line too. A NaN or infinity in the inputs propagates according to IEEE 754 outside the
+    block; inside, AnomalyError is raised at the first result that is not finite either. ``backward`` raises
+    AnomalyError, before any ``grad`` changes, if a local derivative that it uses is infinite or a gradient overflows.
+    A recorded loss is replayed as usual; its graph is searched only if one of its numbers, or a gradient of its
+    parameters, is not finite. Blocks nest.
 
     >>> from autograd import sqrt
     >>> x = Value(0.0, "x")
@@ -58,7 +58,7 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
         total[step.parent] = before + step.product
         if first is None and step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
             first = step, before
-    # a closed gate may stop it before it arrives at a leaf
+    # a closed gate may stop the anomaly before it reaches a leaf
     arrives = not all(isfinite(total.get(x, 0.0)) for x in order if x.operation is None)
     return _in_contribution(*first) if first and arrives else None
 
@@ -103,7 +103,7 @@ _check_fault, _backward = Primitive.check_fault, Value.backward
 
 
 def _check_every_fault(self: Primitive, node: Value) -> None:
-    """Replace ``check_fault``: look for the first anomaly behind a node that is not finite."""
+    """Replace ``check_fault``: look for the first anomaly in the graph of a node that is not finite."""
     if _hooks.is_inside():
         _raise(first_anomaly(node))
     _check_fault(self, node)

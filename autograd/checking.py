@@ -17,7 +17,7 @@ CALLS = 8  # a random function may return equal results at first, and its slopes
 
 
 class GradientError(AssertionError):
-    """Raised if a derivative is not the slope of its function, or if there is no slope to compare it with."""
+    """Raised if a derivative differs from the slope of its function, or if there is no slope to compare it with."""
 
 
 @recording
@@ -27,11 +27,11 @@ def gradcheck(
 ) -> bool:  # fmt: skip
     """Check every derivative of ``function`` at the point ``at`` against a central difference.
 
-    function    takes as many Values as ``at`` has numbers and returns one Value; or an entry of the table
+    function    a function of as many Values as ``at`` has numbers that returns one Value, or an entry of the table
     tolerance   allowed difference relative to the slope, in addition to the error of the measured slope
 
-    Returns True. Raises GradientError, which states which argument failed and by how much, or that the function has a
-    kink or a jump there (its derivative is then a choice), or that it is not deterministic.
+    Returns True. Raises GradientError if a derivative is wrong (the message names the argument and the difference),
+    if the function has a kink or a jump there (its derivative is then a choice), or if it is not deterministic.
 
     >>> from autograd import tanh, relu
     >>> gradcheck(lambda x, y: tanh(x * y), [0.5, -2.0])
@@ -64,7 +64,7 @@ so there is no derivative to check; 0.0 was chosen
     arguments, result = called(point)
     if not isinstance(result, Value):
         raise TypeError(
-            f"gradcheck: the function returned {result!r}, not one Value; return the Value to differentiate"
+            f"gradcheck: the function returned {result!r}, not a single Value; return the Value to differentiate"
         )
     for _ in range(CALLS):
         with no_grad():
@@ -100,6 +100,6 @@ so there is no derivative to check; 0.0 was chosen
         if not off <= allowed:
             raise GradientError(
                 f"{name}: the derivative with respect to argument {i + 1}, {where}, is {x.grad!r}, but the central "
-                f"difference is {measured.central:.9}: off by {off:.3}, and {allowed:.1} is allowed"
+                f"difference is {measured.central:.9}: off by {off:.3}, but at most {allowed:.1} is allowed"
             )
     return True

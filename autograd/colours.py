@@ -1,7 +1,7 @@
 """Defines the colours of every picture, plot and page, for the light and the dark scheme.
 
 - Values are blue and gradients orange. Nothing else is blue or orange.
-- A positive number is purple and a negative one green, and its sign is written too.
+- Positive numbers are purple and negative ones green; their signs are written too.
 - A dashed line means "not yet". Width or area shows magnitude. An edge that carries 0 is thin.
 - Markers distinguish the classes of a data set.
 

@@ -22,9 +22,9 @@ class OneLineParser(argparse.ArgumentParser):
 
 @contextmanager
 def command_line(program: str, hint: str = "") -> Iterator[None]:
-    """Report the errors of the command run inside the block in one line, without a traceback.
+    """Report an error raised inside the block in one line, without a traceback.
 
-    program   how the command is called, ``python -m autograd``
+    program   the command as the user types it, ``python -m autograd``
     hint      text to append to each error
 
     Raises SystemExit with status 2 after an error, 130 after Ctrl-C, and 1, silently, if the reader closed the pipe.
@@ -43,12 +43,12 @@ def command_line(program: str, hint: str = "") -> Iterator[None]:
         message = f"{name}: {reason}" if name and reason else str(error)
         fail(f"{message} {hint}".rstrip(), program)
     except KeyboardInterrupt as error:
-        print(file=sys.stderr)  # end the terminal's line ^C
+        print(file=sys.stderr)  # end the line on which the terminal shows ^C
         fail(str(error) or "interrupted", program, 130)
 
 
 def _is_closed_pipe(error: Exception) -> bool:
-    """Return whether the reader of a pipe has closed it, for which Windows raises a plain OSError."""
+    """Return whether the reader of a pipe has closed it; Windows then raises a plain OSError."""
     invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and invalid)
 

@@ -19,12 +19,12 @@ class Contribution(NamedTuple):
     node: Value
     parent: Value
     upstream: float  # ∂L/∂node
-    local: float  # ∂node/∂parent, as the node recorded it
+    local: float  # ∂node/∂parent, as recorded in the node
     product: float  # upstream · local; 0 if the upstream is 0 or a gate is closed
 
 
 def contributions(root: Value, order: Sequence[Value] | None = None) -> Iterator[Contribution]:
-    """Yield each contribution of the backward pass from ``root`` in order; their sums by parent are the gradients.
+    """Yield each contribution of the backward pass from ``root`` in order; a node's gradient is the sum of its own.
 
     order   ``topological_order(root)``, if already known
 
@@ -42,9 +42,10 @@ def gradients(
     root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None,
     carry: Callable[..., Any] = carried,
 ) -> dict[Value, float]:  # fmt: skip
-    """Return ∂root/∂node for every node of the graph: the sum of its contributions, or of the products of ``carry``.
+    """Return ∂root/∂node for every node of the graph: the sum of its contributions.
 
-    without   nodes at which the pass ends: they receive contributions and pass none on
+    without   nodes at which the pass ends: they receive contributions but pass none on
+    carry     computes the contributions of a node
     """
     total = defaultdict(float, {root: 1.0})
     for _ in sweep(order or topological_order(root, without), total, carry):
@@ -53,18 +54,18 @@ def gradients(
 
 
 class Moment(NamedTuple):
-    """One step of both passes: a value is computed, the root receives its 1, or a contribution arrives."""
+    """One step of either pass: a value is computed, the root's gradient is set to 1, or a contribution arrives."""
 
     phase: Literal["forward", "seed", "backward"]
-    node: int  # the node that is computed or gives, by its index in topological order
-    receiver: int  # the node that is computed or receives
-    level: int  # how many rounds come before, if independent moments share a round
+    node: int  # the node that is computed or passes a contribution on, as an index in topological order
+    receiver: int  # the node that is computed or receives the contribution
+    level: int  # the number of earlier rounds, if independent moments share a round
     edge: str = ""  # the edge of a contribution: 6:0 for the first operand of node 6
     given: Contribution | None = None
 
 
 def moments(root: Value, order: Sequence[Value] | None = None) -> list[Moment]:
-    """Return the steps of both passes in the order in which they run; constants receive nothing.
+    """Return the steps of both passes in the order in which they run; constants receive no contributions.
 
     >>> x = Value(3.0, "x")
     >>> [(moment.phase, moment.edge) for moment in moments(x * x)]

@@ -1,9 +1,9 @@
-"""Grades a user's scalar engine: runs small programs on it and on Values, and names the bug that they show.
+"""Grades a user's scalar engine: runs small programs on it and on Values, and names the bug that they reveal.
 
 The programs grow from one operation to many, and use only operations that were right in smaller programs. The first
 program that fails is therefore the smallest, and it indicates the cause. An engine may also be unfinished: methods
-with a blank body are not written yet, and a missing backward pass is replaced by a sweep over the parents and local
-derivatives that nodes store.
+with an empty body count as not written yet, and a missing backward pass is replaced by a sweep over the parents and
+local derivatives that nodes store.
 """
 
 import ctypes
@@ -41,42 +41,42 @@ from autograd.table import TABLE, Primitive
 from autograd.text import clipped, counted, printable, shown
 from autograd.value import Value
 
-# the first sentence of each text names the bug, and the others lead to its cause
+# the first sentence of each text names the bug, and the others point to its cause
 BUGS = {
-    "rule": "{op} is wrong on its own. {rule}Nudge an operand by a small h: by how many times h does {op} change?",
-    "upstream": "the derivative of {op} is right on its own but wrong inside an expression. There, the backward step "
-    "must multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
-    "passes": "the backward pass is wrong, although {op} has the right local derivatives. For each edge, it must add "
-    "the node's gradient times the local derivative to the parent's gradient. Which factor or sign differs?",
+    "rule": "{op} is wrong on its own. {rule}Nudge an operand by a small h: how many times h is the change in {op}?",
+    "upstream": "the derivative of {op} is right on its own but wrong inside an expression. The backward step must "
+    "multiply it by the gradient of the result, which is no longer 1. Which line of {op} does that?",
+    "passes": "the backward pass is wrong, although {op} has the right local derivatives. For each edge, the pass "
+    "must add the node's gradient times the local derivative to the parent's gradient. Which factor or sign differs?",
     "restarts": "the backward pass sets the gradient of every node that it visits to 1. Only ∂f/∂f is 1, at the node "
     "where the pass begins. Does the function that sets grad to 1 call itself for the parents?",
-    "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
-    "and one is lost. Which line of the backward step sets a gradient with =, where one may have arrived before?",
-    "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
-    "after all nodes that use it have passed on theirs. In which order does the pass visit the nodes of this f?",
-    "lost-edge": "an operation counts only one operand if both are the same node. Each of the two must add to the "
-    "node's gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
+    "overwrites": "a gradient is set with = instead of accumulated with +=. Two contributions arrive at one node "
+    "here, and one is lost. Which line of the backward step sets a gradient with =, instead of adding to it?",
+    "order": "a node passes its gradient on too early, too often or not at all. A node must pass its gradient on "
+    "exactly once, after all nodes that use it have passed on theirs. In which order does the pass visit them?",
+    "lost-edge": "an operation counts only one operand if both are the same node. Each of the two operands must add "
+    "to the node's gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
     "twice": "{twice} passes its gradient on twice. A node must pass its gradient on once, when it is complete. Is "
     "the node in the list twice, and which line should prevent that?",
-    "compounds": "a further pass starts with the old gradients between f and its inputs. Where are they set to 0?",
-    "constant": "{op} is wrong with a plain number. Which line turns any number, such as 2, 2.5 or 0, into a node?",
-    "reflected": "{op} is wrong if the number is on the left. Python then calls {method} of the node. Is this method "
+    "compounds": "a second pass starts with the old gradients between f and its inputs. Where are they set to 0?",
+    "constant": "{op} is wrong with a plain number. Which line converts a number, such as 2, 2.5 or 0, to a node?",
+    "reflected": "{op} is wrong if the number is on the left. Python then calls the node's {method}. Is this method "
     "defined, and does it use the number as the left operand?",
     "stale": "the backward pass reads data that changed after the forward pass. Which .data does the backward step "
     "of {op} read, and where could the forward step store it?",
-    "mutates": "a number of an operand changes. An operation may only read its operands and create a new node, and a "
-    "backward pass may change only gradients. Which line assigns to a number, or to .data or .grad of an operand?",
+    "mutates": "the data or gradient of an operand changes. An operation may only read its operands and create a new "
+    "node, and a backward pass may change only gradients. Which line assigns to .data or .grad of an operand?",
     "depth": "a function calls itself once per node, and Python stops at about 1,000 nested calls. This f is a chain "
     "of 1,501 operations. Which function is it, and how could a loop over a list of nodes do the same?",
-    "returns": "{op} returns no node. An operation creates a new node and returns it. What does {op} return?",
-    "keeps": "{op} creates a node that does not know where it came from. It needs its parents, and one local "
+    "returns": "{op} does not return a node. An operation creates a new node and returns it. What does {op} return?",
+    "keeps": "{op} creates a node that does not record how it was computed. It needs its parents, and one local "
     "derivative for each of them, in the same order. What does {op} pass to the constructor?",
-    "comma": "{op} passes a single object where a tuple of one is needed. To Python, (self) is just self, whereas "
-    "(self,) is a tuple. Where is a comma missing, after the parent or after its local derivative?",
-    "recursion": "{function} calls itself without end. Inside an operation, x + y on nodes calls that operation "
+    "comma": "{op} passes a single object where a one-element tuple is needed. In Python, (self) is just self, "
+    "whereas (self,) is a tuple. Where is a comma missing, after the parent or after its local derivative?",
+    "recursion": "{function} calls itself endlessly. Inside an operation, x + y on nodes calls that operation "
     "again, whereas x.data + y.data adds numbers. Which line of {function} leads back to it?",
     "exits": "the code ends the program. Which line calls exit() or raises SystemExit?",
-    "endless": "the code does not stop. Which loop is it? Without a timeout, Ctrl+C shows its line.",
+    "endless": "the code does not stop. Which loop never ends? Without a timeout, Ctrl+C shows the line.",
 }
 POINTS = (0.9, -1.5, 2.0, 3.0, 0.5, -0.3, 0.1, -4.0, 9.0, -13.0, 30.0, -40.0)
 # (bug that the program shows, template), in which x ? y represents any operation
@@ -90,7 +90,7 @@ SAME = tuple(("lost-edge", x) for x in ("f = x ? x", "b = x * y; f = b ? b", "b 
 MAY_RAISE = {"compounds": RuntimeError, "stale": AttributeError}  # an engine may refuse a second pass, or new data
 Steps = tuple[tuple[str, str, tuple[str, ...]], ...]  # a program's names, forms of operations, and operands
 POWERS = {f"{{}}**{p}": p for p in (2, 3, -1, 0.5)}
-# form in programs: (method, entry of the table); an engine may define later operators by earlier ones
+# form in programs: (method, entry of the table); an engine may define later operators in terms of earlier ones
 FORMS: dict[str, tuple[str, Primitive]] = {
     "{} + {}": ("add", primitives.add), "{}*{}": ("mul", primitives.mul), "-{}": ("neg", primitives.neg),
     "{} - {}": ("sub", primitives.sub), **dict.fromkeys(POWERS, ("pow", primitives.power)),
@@ -103,18 +103,18 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **{form: lambda x, p=p: x**p for form, p in POWERS.items()},
 }
 BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward_pass", "run_backward", "propagate")
-NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # operands beside a node
+NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # operands that are plain numbers
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
 KNOWN = {"__init__", *BACKWARD, *(f"__{r}{name}__" for name, _ in FORMS.values() for r in ("", "r")), *TABLE}
 ELEMENTARY = ("+", "*", "-", "/", "**", "exp", "relu")  # students find these derivatives themselves
-PATIENCE = 5.0  # seconds for one program; each takes a few milliseconds
+PATIENCE = 5.0  # time limit in seconds for one program; each takes a few milliseconds
 
 
 class EngineVerdict(NamedTuple):
-    """What is wrong with an engine: texts by key, the likeliest cause first. True if it is right and complete."""
+    """The bugs of an engine: texts by key, the likeliest cause first. True if the engine is right and complete."""
 
     found: dict[str, str]
-    programs: int = 0  # how many were run
+    programs: int = 0  # the number of programs run
     right: tuple[str, ...] = ()  # sentences about an unfinished engine
     missing: tuple[str, ...] = ()  # methods that are not written yet
 
@@ -139,16 +139,17 @@ class EngineVerdict(NamedTuple):
 def check_engine(
     engine: Any, timeout: float | None = None, backward: Callable[[Any], Any] | None = None
 ) -> EngineVerdict:
-    """Grade a scalar engine by the class of its nodes, ``check_engine(Value)``, or by its file, "my_engine.py".
+    """Grade a scalar engine, given the class of its nodes, ``check_engine(Value)``, or its file, "my_engine.py".
 
     engine      the class, a file, or a function that creates an input from a number
-    timeout     seconds after which to end the check, which then runs in a separate process; on a system without fork,
-                a class is checked in this process, and the limit applies to each program
-    backward    a function that runs the backward pass from a node, if the engine's has no usual name
+    timeout     seconds after which the check, run in a separate process, is stopped; on a system without fork, a
+                class is checked in this process, and the limit applies to each program
+    backward    a function that runs the backward pass from a node, if the engine's own has an unusual name
 
-    The programs try what the engine offers: operators, numbers beside nodes, functions, second passes, changed data,
-    a long chain. For an unfinished class, the verdict states what is right so far and what is not written yet: a
-    method with a blank body (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text.
+    The programs test what the engine offers: operators, numbers mixed with nodes, functions, repeated backward
+    passes, changed data, a long chain. For an unfinished class, the verdict states what is right so far and what is
+    not written yet: a method with an empty body (``...``), or the backward pass. In pytest, ``assert verdict,
+    verdict`` shows the text.
     Raises ValueError if a file cannot be loaded, or if a function creates nodes without a number, a gradient or a
     backward pass under a usual name.
     """
@@ -163,9 +164,9 @@ def _in_a_process(method: str, engine: Any, backward: Callable[[Any], Any] | Non
     context: Any = get_context(method)
     answers, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, engine, backward), daemon=True)
-    with catch_warnings(action="ignore"):  # of a fork beside threads
+    with catch_warnings(action="ignore"):  # about a fork of a process with threads
         process.start()
-    sender.close()  # here, so that the end of the process is the end of the answers
+    sender.close()  # this copy, so that recv raises EOFError once the process ends
     started = False
     try:
         started = answers.recv()
@@ -175,8 +176,8 @@ def _in_a_process(method: str, engine: Any, backward: Callable[[Any], Any] | Non
     except EOFError:
         if started:
             return EngineVerdict({"exits": f"exits: {BUGS['exits']} It ended the whole process."})
-        remedy = 'put the call below `if __name__ == "__main__":`, as the process imports this script once more'
-        raise RuntimeError(f"the process for the timeout did not start: {remedy}") from None
+        remedy = 'put the call below `if __name__ == "__main__":`, because the process imports this script again'
+        raise RuntimeError(f"the process that runs the check could not be started: {remedy}") from None
     finally:
         process.kill()
         process.join()
@@ -186,7 +187,7 @@ def _in_a_process(method: str, engine: Any, backward: Callable[[Any], Any] | Non
 
 
 def _answer(sender: Connection, engine: Any, backward: Callable[[Any], Any] | None) -> None:
-    """What the process does: it says that it runs, and sends the verdict or the error."""
+    """Run in the process: report that it has started, then send the verdict or the error."""
     sender.send(True)
     try:
         answer: object = check_engine(engine, None, backward)
@@ -194,7 +195,7 @@ def _answer(sender: Connection, engine: Any, backward: Callable[[Any], Any] | No
         answer = error
     try:
         sender.send(answer)
-    except Exception:  # an error that pickle does not take
+    except Exception:  # the error cannot be pickled
         sender.send(ValueError(f"{answer}"))
 
 
@@ -254,7 +255,7 @@ class _Watch:
         return _Checks(subject, self.begin).verdict()
 
     def _endless(self) -> str:
-        """Return a text about the program that did not end, and the line that it was in."""
+        """Return a text that names the program that did not end and the line that it was running."""
         name = getattr(self.engine, "__module__", "checked") if callable(self.engine) else "checked"
         stacks = []
         for _ in range(5):
@@ -262,7 +263,7 @@ class _Watch:
             stacks.append([frame for frame, _ in walk_stack(sys._current_frames().get(self.thread.ident or 0))][::-1])
         lasting = [frames[0] for frames in zip(*stacks) if all(frame is frames[0] for frame in frames)]
         own, where = [frame for frame in lasting if frame.f_globals.get("__name__") == name], ""
-        if own:  # the innermost lasting frame has the loop
+        if own:  # the innermost lasting frame contains the loop
             line = linecache.getline(own[-1].f_code.co_filename, own[-1].f_lineno, own[-1].f_globals).strip()
             where = f", in {own[-1].f_code.co_name}" + f" at the line: {line}" * bool(line)
         lines = f"endless: {BUGS['endless'].partition('. ')[0]}", self.program or "while it was loaded"
@@ -271,7 +272,7 @@ class _Watch:
 
 
 def is_blank(function: Any) -> bool:
-    """Return whether a method is not written yet: its body is pass, has ``...``, or raises NotImplementedError."""
+    """Return whether a method is not written yet: its body is pass, has ``...`` or raises NotImplementedError."""
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return False
@@ -294,7 +295,7 @@ def constructed(cls: type) -> EngineVerdict | None:
 
 
 def _lost(cls: type) -> Iterator[tuple[str, str]]:
-    """Yield what a constructor does not store: the call, and what shows it."""
+    """Yield (call, evidence) for everything that a constructor should store but does not."""
     name, parts = cls.__name__, ["parents", "local_derivatives"]
     made = f"node = {name}(2.0)"
     try:
@@ -371,7 +372,7 @@ class Subject:
         return is_meant
 
     def run(self, steps: Steps, at: Sequence[float], roots: str, changed: str = "") -> dict[str, Any]:
-        """Return a program's nodes, after setting data ``changed`` to −7 and a backward pass from each root."""
+        """Run a program, set the data of ``changed`` to −7, run backward from each root, and return the nodes."""
         used = {x for _, _, operands in steps for x in operands}
         nodes: dict[str, Any] = {x: self.make(number) for x, number in zip("xyzw", at) if x in used}
         for name, form, operands in steps:
@@ -407,7 +408,7 @@ class Subject:
                 setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
 
     def passed_twice(self, steps: Steps, at: Sequence[float]) -> str:
-        """Return the nodes that pass their gradient on more than once, as far as writes to gradients show it."""
+        """Return the nodes that pass their gradient on more than once, as far as writes to gradients reveal it."""
         nodes, writes = self.run(steps, at, ""), Counter[int]()
         grad = self.reader.word("grad", nodes["f"])
         kind: Any = type(nodes["f"])
@@ -432,11 +433,11 @@ class Subject:
 
 
 class _Unfit(Exception):
-    """Raised if a program cannot continue with a result: the key of the bug, and what shows it."""
+    """Raised with the key of the bug and the evidence, if a program cannot continue with a result."""
 
 
 def call(entry: Primitive) -> str:
-    """Return the form of a function of the table in programs."""
+    """Return the form in which programs call a function of the table."""
     return f"{entry.name}({', '.join('{}' for _ in entry.letters)})"
 
 
@@ -448,7 +449,7 @@ OURS.operations |= {call(entry): entry for entry in TABLE.values()}
 def right_numbers(steps: Steps, at: Sequence[float] = AT, roots: str = "f") -> list[dict[str, float]]:
     """Return the right numbers after a program; an empty list if f has a kink or no value.
 
-    There are two alternatives: the gradients of inputs may be summed over the passes, or be those of the last pass.
+    Two results are right: the gradients of inputs may be summed over the passes, or be those of the last pass only.
     """
     try:
         nodes = [OURS.run(steps, at, passes) for passes in (roots, roots[-1])]
@@ -459,7 +460,7 @@ def right_numbers(steps: Steps, at: Sequence[float] = AT, roots: str = "f") -> l
 
 
 def graphs(twice: bool) -> Iterator[tuple[str, str]]:
-    """Yield random graphs, small ones first. Each node joins two of the four before it, or one of them ``twice``."""
+    """Yield random graphs, small ones first. Each node combines two of the four before it, or one ``twice``."""
     rng = Random(0)
     draw = rng.choices if twice else rng.sample
     for size in sorted([*range(2, 9)] * 20):
@@ -469,7 +470,7 @@ def graphs(twice: bool) -> Iterator[tuple[str, str]]:
 
 
 def class_in(file: str | Path) -> type:
-    """Return the class of nodes in a file: Value, or else the likeliest, preferably one that is not imported."""
+    """Return the class of nodes in a file: Value, or else the likeliest class, preferably one defined in the file."""
     sys.path.insert(0, str(Path(file).parent))  # it may import neighbouring files
     try:
         classes: list[type] = [object, *filter(isclass, run_path(str(file), run_name="checked").values())]
@@ -484,7 +485,7 @@ def class_in(file: str | Path) -> type:
 
 
 class _Checks:
-    """Runs the programs on one engine, leaving out those of operations that are already known to be ``wrong``."""
+    """Runs the programs on one engine, without those that use an operation already known to be ``wrong``."""
 
     def __init__(self, engine: Subject, begin: Callable[[str], None]) -> None:
         self.engine, self.begin, self.programs = engine, begin, 0
@@ -594,7 +595,7 @@ class _Checks:
             elif isinstance(error, TypeError) and re.search("not iterable|support iteration", str(error)):
                 key = "comma" if form.count("{}") == 1 and key == "rule" else key
             elif key == "rule":
-                hint = "The message says what Python could not do. Which line of the code tries it?"
+                hint = "The message says what Python could not do. Which line of the code tries to do it?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
             what = next((x for x in compared if not _agrees(x, numbers, right)), None)
@@ -642,7 +643,9 @@ class _Checks:
         bug = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice)
         heading, _, question = bug.partition(". ")
         key = {"upstream": "rule", "passes": "rule", "twice": "order", "comma": "keeps"}.get(key, key)
-        if key not in ("order", "lost-edge") or "overwrites" not in self.found:  # which may be the cause
+        if (
+            key not in ("order", "lost-edge") or "overwrites" not in self.found
+        ):  # an overwritten gradient may be the cause
             self.found.setdefault(key, f"{key}: {heading}\n  {program}\n  {shows}\n  {hint or question}")
         return False
 
@@ -672,11 +675,11 @@ def _slip(what: str, gives: Any, should: float, data: float) -> str:
     if not isinstance(gives, Real):
         return ""
     if what == "f.data":
-        return "This is the number itself, not a derivative. Which line computes it?"
+        return "This is the value of f, not a derivative. Which line computes it?"
     if isclose(gives, -should):
-        return "The magnitude is right. Does f grow or fall if the operand grows?"
+        return "The magnitude is right. Does f rise or fall as the operand grows?"
     if isclose(gives, data):
-        return "This is the number f itself. How fast does it change?"
+        return "This is the value of f. How fast does f change?"
     return ""
 
 

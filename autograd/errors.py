@@ -1,4 +1,4 @@
-"""The errors of the calculus; each message names the operation, its operands, the rule and the remedy in one line."""
+"""Errors about numbers and derivatives; each message names operation, operands, rule and remedy in one line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fault(ValueError, ArithmeticError):
 
 
 class DomainError(Fault):
-    """Raised if finite operands give no finite value: they are outside the operation's domain, or it overflows.
+    """Raised if finite operands give no finite value: they are outside the domain, or the result overflows.
 
     node    the node at fault, whose graph can be drawn, or None
 
@@ -49,7 +49,7 @@ class DomainError(Fault):
 class AnomalyError(Fault):
     """Raised inside ``detect_anomaly`` if an operand, a local derivative or a gradient is NaN or infinite.
 
-    node    the node at which it was found; the message names its operation and operands
+    node    the node at which the fault was found; the message names its operation and operands
     """
 
 
@@ -60,7 +60,7 @@ REPLACEMENTS = {
     **dict.fromkeys(("children", "prev"), "x.parents"),
     **dict.fromkeys(("op", "grad_fn"), "x.operation"),
     "local_grads": "x.local_derivatives",
-}  # attributes of other engines, and what to write here
+}  # attributes of other engines, and what to write instead
 
 
 def _symbol(node: Node) -> str:
@@ -94,7 +94,7 @@ def called_here(name: str) -> str:
 
 
 class Elsewhere:
-    """An attribute of other engines; using it raises AttributeError, which says what to write here."""
+    """An attribute of other engines; using it raises an AttributeError that says what to write instead."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -112,9 +112,9 @@ def situation(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
 
 
 def words_for(node: Node) -> list[str]:
-    """Return what to call a node's operands: their names, or else the rule's letters.
+    """Return words for a node's operands: their names, or else the rule's letters.
 
-    If a letter is also the name of a value nearby, an unnamed operand is called by its operation, relu(x), instead.
+    If a letter is also the name of a value nearby, an unnamed operand is described by its operation, relu(x).
     """
     entry, near = node.operation, list(node.parents)
     for x in near:  # `near` grows inside the loop
@@ -138,7 +138,7 @@ def _described(node: Node) -> str:
 def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any], float] = data_of) -> str:
     """Return ``needs p > 0`` if a node's operands are outside the domain of its value, or of its local derivatives.
 
-    Returns an empty string if they are inside.
+    Returns an empty string if they are inside the domain.
     """
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
     broken = [

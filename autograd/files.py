@@ -1,4 +1,4 @@
-"""Writes files atomically: an interrupted write never leaves part of a file under its name."""
+"""Writes files atomically: an interrupted write never leaves a partial file under its name."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a temporary file beside ``path``, sync it and rename it; an older file stays intact until then.
 
     A link is replaced, not followed. A target that is not a file, such as a pipe or /dev/null, is written directly.
-    Raises OSError, which names ``path``, and then removes the temporary file.
+    On failure, removes the temporary file and raises an OSError that names ``path``.
     """
     try:
         if path.exists() and not path.is_file():
@@ -36,7 +36,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def replace(new: Path, path: Path) -> None:
-    """Rename a file to ``path``. Raises OSError, which names ``path``.
+    """Rename a file to ``path``. On failure, raises an OSError that names ``path``.
 
     Windows refuses this while another program has ``path`` open. Virus scanners, indexers and previews open files
     briefly, so the call is repeated for less than a second.
@@ -54,7 +54,8 @@ def replace(new: Path, path: Path) -> None:
 def append(path: Path, content: bytes) -> None:
     """Append to a file and sync it.
 
-    Raises OSError, which names ``path``, and then restores the file. A killed process may leave part of the content.
+    On failure, restores the file and raises an OSError that names ``path``. A killed process may leave part of the
+    content.
     """
     try:
         with open(path, "ab", buffering=0) as file:

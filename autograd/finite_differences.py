@@ -14,20 +14,20 @@ class Slope(NamedTuple):
     central: float  # (f(x + h) − f(x − h)) / 2h
     left: float  # (f(x) − f(x − h)) / h
     right: float  # (f(x + h) − f(x)) / h
-    is_kink: bool  # left and right differ, and do not converge as h shrinks, as they would on a smooth curve
+    is_kink: bool  # left and right differ, and do not converge as h shrinks, as those of a smooth curve would
     error: float  # of the central difference, from rounding and curvature
     is_resolved: bool  # f exceeds its rounding error, and a finer step agrees, so f does not oscillate in between
 
     def allowed(self, derivative: float, tolerance: float) -> float:
-        """Return how far ``derivative`` may be off: ``tolerance`` times the larger of the two, plus the error."""
+        """Return the allowed difference: ``tolerance`` times the larger of the two derivatives, plus the error."""
         return tolerance * max(abs(self.central), abs(derivative)) + self.error
 
 
 def slope(function: Callable[[float], float], at: float, step: float = STEP, rounding: float = 0.0) -> Slope:
-    """Return the central difference of ``function`` with h = step · max(1, |x|), judged by a second one with h/2.
+    """Return the central difference of ``function`` with h = step · max(1, |x|), compared with a second one at h/2.
 
-    If the two disagree, the function bends within h: smaller steps are tried, and the best is returned.
-    rounding   the error of a value of the function, if it exceeds the last digit
+    If the two disagree, the slope changes within h: smaller steps are tried, and the best result is returned.
+    rounding   the rounding error of a value of the function, if it exceeds the last digit
     """
     middle, first = function(at), step * max(1.0, abs(at))
     found = _measured(function, at, middle, first, rounding)
@@ -44,7 +44,7 @@ def slope(function: Callable[[float], float], at: float, step: float = STEP, rou
 
 
 def _badness(found: Slope) -> tuple[float, float]:
-    """Return the relative and the absolute error of the central difference; NaN is worse than anything."""
+    """Return the relative and the absolute error of the central difference; NaN counts as infinite."""
     if found.error != found.error:
         return inf, inf
     return min(found.error / abs(found.central), 1.0) if found.central else 1.0, found.error

@@ -27,10 +27,10 @@ else:
 
 
 def named(**values: Operand) -> Any:
-    """Name values by keyword and return them in that order, as a tuple if there is more than one.
+    """Name values by keyword and return them in the same order, as a tuple if there is more than one.
 
-    A value that already has a name keeps it, and the new name goes to an identity node on top of it, the slide's
-    x = r. Names are labels, never keys.
+    A value that already has a name keeps it, and the new name is given to an identity node on top of it, as in
+    x = r on the slide. Names are labels, never keys.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> x, y = named(x=r, y=r * s)

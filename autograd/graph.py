@@ -32,7 +32,7 @@ def topological_order(root: N, without: Collection[N] = ()) -> list[N]:
 
 
 def leaves(root: N) -> list[N]:
-    """Return the inputs of ``root`` in forward order: nodes that no operation made, without constants."""
+    """Return the inputs of ``root`` in forward order: nodes that no operation created, excluding constants."""
     return [node for node in topological_order(root) if node.operation is None]
 
 
@@ -48,7 +48,7 @@ def carried(node: N, upstream: float) -> list[tuple[N, float, float]]:
 def sweep(order: Sequence[T], total: dict[T, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[T, Any]]:
     """Run the backward sweep: yield each node of ``order``, last first, with the edges to its parents.
 
-    total   a ``defaultdict`` of the sums that arrive at each node; the caller sets the root's, the sweep the others
+    total   a ``defaultdict`` of each node's sum of contributions; the caller sets the root's, the sweep the others
     """
     for node in reversed(order):
         if node in total:

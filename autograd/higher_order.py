@@ -122,7 +122,7 @@ def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weigh
 
 @recording
 def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
-    """Return H v for the Hessian H of f, by forward mode on the gradient; H itself is not computed.
+    """Return H v for the Hessian H of f, by forward mode over the gradient; H itself is not computed.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [entry.data for entry in hvp(x * x * y, [x, y], [1.0, 0.0])]
@@ -161,7 +161,7 @@ def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
 
 
 def carried(upstream: Value, local: Any, entry: Primitive) -> Value:
-    """Return upstream · local as a node, by the two rules of ``graph.carried``, which a replay obeys too."""
+    """Return upstream · local as a node, following the rules of ``graph.carried``, as a replay does."""
     if entry.gate:
         return values.gated(local, upstream)
     has_infinite = isinstance(entry, values.Lenient) or entry.derivative_domains != entry.domains

@@ -1,6 +1,6 @@
 """Finds kinks and jumps, where the slope or the value differs on the two sides and the derivative is a choice.
 
-No list of operations is needed: a rule is run with its ties broken each way, and if the results differ, it is a kink.
+No list of operations is needed: a rule is run with its ties broken in every way, and different results show a kink.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ class _Fixed(float):
 
 
 class _TieBreaker:
-    """The number system ``floats``, but the ``winner``-th of tied numbers (at most ``ties``) is the largest."""
+    """The number system ``floats``, except that the ``winner``-th of up to ``ties`` tied numbers is the largest."""
 
     winner, ties = 0, 1
 
@@ -78,7 +78,7 @@ def kinks(
     """Return the nodes of ``root``'s graph that are at a kink, in forward order.
 
     inputs    the values that move (default: every leaf); a movement ends where a local derivative is 0
-    touched   include kinks that are only touched, as by the x² of √relu(x²) at 0; ``sides`` decides if they matter
+    touched   include kinks that are only touched, as by x² in √relu(x²) at 0; ``sides`` decides whether they matter
     order     the graph's topological order, if already known
 
     >>> x = Value(0.0)
@@ -99,7 +99,7 @@ def kinks(
 
 
 def sides(f: Value, s: Value) -> tuple[float, float]:
-    """Return the slopes of f to the left and to the right of s, from rules run beside it; NaN if f jumps.
+    """Return the slopes of f to the left and to the right of s, by running the rules close to s; NaN if f jumps.
 
     >>> x = Value(0.0)
     >>> sides(abs(x), x)

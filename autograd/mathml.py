@@ -17,7 +17,7 @@ MATRICES = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTE
 NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
 FRACTION = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
 SCOPE = ".formulas"
-# an untrusted notebook drops <style> and MathML, and so shows the text and not the hidden part
+# an untrusted notebook drops <style> and MathML, so it shows the plain text instead of the hidden part
 # (`hidden` has a value because JupyterLab drops an attribute without one)
 CSS = """
 .formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
@@ -75,13 +75,13 @@ def bracketed(written: str, brackets: str = "()") -> str:
 
 
 def number(x: float) -> str:
-    """Return a number, for ``math``."""
+    """Return a number in MathML, for use in ``math``."""
     mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x)).partition("e")
     return f"{mantissa}·<msup><mn>10</mn><mrow>{exponent}</mrow></msup>" if exponent else mantissa
 
 
 def typeset(text: str) -> str:
-    """Return a formula of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with each part in its colour."""
+    """Return a formula with matrices, such as δ¹ = (W²)ᵀ δ², for use in ``math``, with each part in its colour."""
 
     def element(part: re.Match[str]) -> str:
         below, inner, plain, letter = part.groups()

@@ -30,7 +30,7 @@ class no_grad:
     (9.0, ())
     """
 
-    # the innermost block: a list of the block around it, emptied when any thread or task leaves it
+    # the innermost block: a list that contains only the enclosing block, or nothing once the block has been left
     depth: ClassVar[ContextVar[Any]] = ContextVar("depth", default=())
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
@@ -83,7 +83,7 @@ def collector_paused() -> Iterator[None]:
 
 @contextmanager
 def holding(mode: ContextVar[Any], setting: Any) -> Iterator[None]:
-    """Context manager or decorator: set the mode inside."""
+    """Set the mode inside a ``with`` block or a decorated function."""
     token = mode.set(setting)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A neural network as plain data for ``autograd.draw``; a network library registers a function that returns it.
+"""Neural networks as plain data for ``autograd.draw``; a network library registers a function that returns them.
 
 This is a separate module so that registering does not load the drawing code.
 """
@@ -22,7 +22,7 @@ class Unit(NamedTuple):
 class Diagram(NamedTuple):
     """The units and weights of a network.
 
-    layers    units, the input first
+    layers    the units of each layer, the input layer first
     weights   rows of W for each layer after the input: weights[l][j][k] leads from unit k to unit j of layer l + 1
     """
 
@@ -32,7 +32,7 @@ class Diagram(NamedTuple):
 
 @singledispatch
 def diagram_of(network: object) -> Diagram:
-    """Return the diagram of a network, by the function registered for its class. Raises TypeError for other classes.
+    """Return a network's diagram, using the function registered for its class. Raises TypeError for other classes.
 
     >>> class Perceptron:
     ...     w = [Value(1.0, "w₁"), Value(-2.0, "w₂")]

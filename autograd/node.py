@@ -18,7 +18,7 @@ class Node:
     _data: float
     grad: float
     name: str | None
-    operation: Any  # the entry of the table that made it; None for an input
+    operation: Any  # the entry of the table that computed it; None for an input
     _x: Any  # the first of one or two parents, or all of them
     _dx: Any  # ∂(this node)/∂(the first), or all local derivatives
     _y: Any

@@ -1,7 +1,7 @@
 """Writes names and numbers in the lecture's notation, as text and as LaTeX.
 
 A name in the lecture's form (``w²_13``, ``x``, ``mu_1``) is typeset as in the lecture. Any other name is set as plain
-text, in which the characters that LaTeX reads as commands are escaped.
+text, with LaTeX's special characters escaped.
 """
 
 import re
@@ -82,7 +82,7 @@ def lowered(name: str) -> str:
 
 
 def latex_text(words: str) -> str:
-    r"""Return words for use inside a formula.
+    r"""Return words in LaTeX, for use inside a formula.
 
     Mathematical signs are placed outside ``\text``, which cannot set them. A minus sign is placed in braces, so that
     LaTeX adds no space around it.
@@ -109,7 +109,7 @@ def latex_signs(formula: str) -> str:
 
 
 def number_text(x: float, digits: int = 6) -> str:
-    """Return a number for reading: whole numbers without a point, six digits of others, a true minus sign.
+    """Return a number as text, with a true minus sign: whole numbers without a point, others with six digits.
 
     >>> number_text(12.0), number_text(-0.00312345678), number_text(1e-9)
     ('12', '−0.00312346', '1e−9')
@@ -138,12 +138,12 @@ def symbol(node: Value) -> str:
 
 
 def function_text(name: str) -> str:
-    """Return how a formula writes a function: by the table's symbol, such as σ for ``sigmoid``, if it has one."""
+    """Return a function as formulas write it: the table's symbol, such as σ for ``sigmoid``, or else its name."""
     return TABLE[name].symbol if name in TABLE else name
 
 
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:
-    """Return what to call each node: its name, its number if it is a constant, or else v₁, v₂ …
+    """Return a label for each node: its name, its number if it is a constant, or else v₁, v₂ …
 
     A ``root`` without a name is called f. Names need not be unique: a second value named x is called x′, a third x″.
 

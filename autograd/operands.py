@@ -32,7 +32,7 @@ def plain(number: Any) -> float:
 
 
 def stranger(operand: object) -> Any:
-    """Return NotImplemented, so that an operand such as an array handles the operation; raise for built-in types."""
+    """Return NotImplemented, so that an operand such as an array handles it; re-raise for built-in types."""
     if type(operand).__module__ == "builtins":
         raise
     return NotImplemented

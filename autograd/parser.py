@@ -22,7 +22,7 @@ from autograd.text import called
 from autograd.value import Value
 
 MOST_CHARACTERS = 10_000  # several hundred definitions, which take less than a second
-MOST_OPERATIONS = 100  # of one statement; Python's parser is recursive, and each may nest one level deeper
+MOST_OPERATIONS = 100  # per statement; Python's parser is recursive, and each operation may nest one level deeper
 LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
 Function = Callable[..., Value]
@@ -87,7 +87,7 @@ class Definitions:
     constants   the values of e and pi, if used but not defined; they are optional inputs
     unused      the names that are defined but not used by the first definition, even indirectly
 
-    Raises ExpressionError, which gives the position and the remedy.
+    Raises an ExpressionError that states the position and the remedy.
 
     >>> definitions = Definitions("f = x*y*z; x = r; y = r*s; z = s")
     >>> definitions.name, definitions.inputs
@@ -106,7 +106,7 @@ class Definitions:
         self._starts: dict[str, int] = {}  # the position of each definition in the text
         self._trees: dict[str, ast.expr] = {}
         self._places: dict[ast.AST, int] = {}  # the position of each part of a tree in the text
-        self._uses: dict[str, dict[str, int]] = {}  # the names in each definition, and where each is used first
+        self._uses: dict[str, dict[str, int]] = {}  # the names in each definition, and where each is first used
         for line in re.finditer(r"[^;\n]+", self._text):
             if words := list(WORD.finditer(self._text, line.start(), line.end())):
                 self._define(words)
@@ -201,7 +201,7 @@ class Definitions:
         return tree
 
     def _complaint(self, word: Word, before: Word | None) -> str:
-        """Return what is wrong with a word, on its own or after the word before it; empty if nothing is wrong."""
+        """Return the fault of a word, alone or in combination with the word before it; empty if there is no fault."""
         kind, text, is_word = word.lastgroup, word[0], word.lastgroup in NAMES
         bare = re.sub(rf"[{ABOVE}₀-₉{PRIMES},]", "", text) if kind == "name" else text
         if len(text) > LONGEST_WORD:
@@ -218,7 +218,7 @@ class Definitions:
             return "this number exceeds the largest float, 1.8e308"
         if is_word and iskeyword(text):
             return f"{text} is a Python keyword: choose another name"
-        if bare != (plain := normalize("NFKC", bare)):  # Python takes both for the same name
+        if bare != (plain := normalize("NFKC", bare)):  # Python treats both as the same name
             return f"{text} has a simpler spelling: write {plain}"
         if before and before.lastgroup in ENDS and kind in STARTS:
             is_call = before[0] in self._functions

@@ -3,7 +3,7 @@
 A rule is a plain function ``rule(n, *operands) -> (value, local_derivatives)``. ``n`` is a number system: the same
 lines run on floats (the eager engine), NumPy arrays, SymPy expressions, Values (second derivatives) and JavaScript.
 No rule uses ``if``: it calls ``n.where`` or ``n.heaviside``, and guards the *argument* of the branch that is not
-taken, because both branches run. The decorator says where the value and the local derivatives are defined: the square
+taken, because both branches run. The decorator states where value and local derivatives are defined: the square
 root of 0 is 0, but its local derivative there is infinite.
 
 On floats, a result is accurate to four units in the last place unless the rule says otherwise.
@@ -155,7 +155,7 @@ def sigmoid(n, z):
 
 @primitive("softplus", REAL)
 def softplus(n, z):
-    """log(1 + eᶻ), the smooth relu; derivative σ(z)."""
+    """log(1 + eᶻ), a smooth relu; derivative σ(z)."""
     return n.softplus(z), (n.sigmoid(z),)
 
 
@@ -211,7 +211,7 @@ def erfc(n, x):
 
 @primitive("gelu", REAL)
 def gelu(n, z):
-    """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2), 0 at −∞; derivative Φ(z) + z φ(z), φ = Φ′.
+    """z Φ(z) with the standard normal CDF Φ(z) = ½ erfc(−z/√2), 0 at −∞; derivative Φ(z) + z φ(z), φ = Φ′.
 
     Both lose z² units in the last place for z < 0, because −z/√2 rounds and its square is an exponent.
     Source: Hendrycks & Gimpel 2016, without their approximations.
@@ -288,7 +288,7 @@ def power(n, x, p):
     """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. No logarithm is computed.
 
     The derivative loses log x units in the last place if p − 1 is rounded. It needs |x| ≥ 6e−309 for |p| < 1, since
-    xᵖ⁻¹ overflows otherwise, and |p| < 2⁵³ for x < 0, since a larger float does not show whether p − 1 is odd.
+    xᵖ⁻¹ overflows otherwise, and |p| < 2⁵³ for x < 0, since a larger float cannot tell whether p − 1 is odd.
 
     >>> from autograd import Value
     >>> x = Value(-2.0)

@@ -11,7 +11,7 @@ from typing import Any
 from autograd import value
 from autograd.value import Value
 
-# packages whose lines are not the user's; a package built on the engine adds its name
+# packages whose lines are not the user's; a package built on the engine adds its own name
 LIBRARIES = {"autograd"}
 
 # by id, so that no graph is kept alive; a new node at the address of an old one overwrites its entry
@@ -19,7 +19,7 @@ _made_in: dict[int, tuple[str, int]] = {}
 
 
 def place(node: Value) -> str:
-    """Return the file, line and code of a node, ``file.py, line 12, `y = log(x)```; empty if it is not known."""
+    """Return where a node was created, ``file.py, line 12, `y = log(x)```; empty if this is not known."""
     if id(node) not in _made_in:
         return ""
     file, line = _made_in[id(node)]

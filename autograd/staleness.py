@@ -1,4 +1,4 @@
-"""Finds values that changed after a graph was computed from them, so that two forward passes do not mix unnoticed."""
+"""Finds values that changed after a graph was computed from them, so that no result mixes two forward passes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
@@ -13,7 +13,7 @@ MOST_STEPS = 60  # of Newton's method, which takes about five if it converges
 
 
 def refuse_changed(root: Value, order: Sequence[Value] | None = None) -> None:
-    """Raise ValueError if ``changes`` finds any: numbers of two forward passes would be mixed."""
+    """Raise ValueError if ``changes`` finds any value, since a result would mix two forward passes."""
 
     def name(x: Value) -> str:
         return called(x.name, "f" if x is root else "an unnamed value")
@@ -35,8 +35,8 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
     """Return the values whose ``data`` changed after the graph of ``root`` was computed, in forward order.
 
     Each list has one value, or several if the numbers do not show which of them changed, such as x and b of x + b.
-    Each node is compared with its rule at the current data. A changed operand is found by local derivatives that
-    show its old number, as those of a product do, or else by solving the rule for the recorded value.
+    Each node is compared with its rule at the current data. A changed operand is found from local derivatives that
+    reveal its old number, as those of a product do, or else by solving the rule for the recorded value.
 
     order   the graph's topological order, if already known
 
@@ -62,7 +62,7 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
 
 
 def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
-    """Return what changed so that ``node`` disagrees with its rule: certain values one by one, others together."""
+    """Return the changed values that make ``node`` disagree with its rule; alternatives share a list."""
     assert node.operation is not None
     now = [x.data for x in node.parents]
     _, present = node.operation.rule(floats, *now)
@@ -72,7 +72,7 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
     shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
     if shown and _agrees(node, then):
         return [[x] for x in shown]
-    # operands that no local derivative shows, such as b in w·a + b, or x in exp x
+    # operands that no local derivative reveals, such as b in w·a + b, or x in exp x
     hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and not is_constant(x)]
     suspects = [x for x in hidden if _explains(node, x, then)]
     if suspects:
@@ -83,7 +83,7 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
 
 
 def _explains(node: Value, x: Value, operands: list[float]) -> bool:
-    """Return whether another number for the operand x gives what the node recorded, by damped Newton's method."""
+    """Return whether some other number for x reproduces what the node recorded, using the damped Newton method."""
     assert node.operation is not None
     at, off, step = operands, inf, 0.0
     for _ in range(MOST_STEPS):

@@ -32,7 +32,7 @@ class Domain:
                    "y >= 0 where x == 0", which is also true for any other x; "x real", without a sign, is always true
     derivative     whether only the local derivatives need the condition
 
-    Each method takes the operands by the rule's letters. Raises ValueError for a sign that is not in ``SIGNS``.
+    The methods take operands as keywords, named by the rule's letters. Raises ValueError for a sign not in ``SIGNS``.
 
     >>> domain = Domain("x > 0", "x == 0 with whole p")
     >>> domain.words(x="base", p="n"), domain.contains(x=0.0, p=0.5), domain.javascript(x="x1", p="x2")
@@ -81,7 +81,7 @@ def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
 
 
 REAL, CONDITION = Domain("x real"), Domain("x true (not 0) or false (0)")
-CONSTANT = Domain("x a constant")  # an operand without a derivative, which may not be a Value
+CONSTANT = Domain("x a constant")  # an operand without a derivative, which must not be a Value
 ANYWHERE = Domain("anywhere")  # the default joint domain
 
 TABLE: dict[str, Primitive] = {}
@@ -91,7 +91,7 @@ _recorders: list[Any] = []
 
 
 def recorder(function: T) -> T:
-    """Register the function with which every call of an entry records its node: ``autograd.value.apply``."""
+    """Register the function that records the node of each call of an entry: ``autograd.value.apply``."""
     _recorders.append(function)
     return function
 
@@ -101,7 +101,7 @@ class Primitive:
     """One entry of the table. Called on Values or numbers, it records a node.
 
     name                 the rule's name and the key in ``TABLE``
-    letters              the rule's names for its operands, which messages use
+    letters              the rule's names for its operands, as used in messages
     derivative_domains   where the local derivatives are finite too; for other attributes see ``primitive``
     """
 
@@ -150,7 +150,7 @@ class Primitive:
             for letter, domain, parent in zip(self.letters, self.domains, node.parents):
                 if domain is CONSTANT and not is_constant(parent):
                     remedy = "give a plain number, or write x ** y for an exponent that is a Value"
-                    raise TypeError(f"{self.name}: {letter} = {parent!r} is a Value, but has no derivative; {remedy}")
+                    raise TypeError(f"{self.name}: {letter} = {parent!r} must be a constant, not a Value; {remedy}")
         return node
 
     def _unpacked(self, operands: Iterable[Any]) -> Any:
@@ -235,10 +235,10 @@ def primitive(
     domains       one for each operand of the rule (one for all if it takes ``*operands``)
     derivative    the domains of the local derivatives, if they are smaller
     joint         a condition on all operands together
-    remedy        what to write instead, for the error message at operands outside the domain
+    remedy        what to write instead, for the error message if operands are outside the domain
     gate          whether a local derivative of 0 means "not chosen", as in relu; it stops even an infinite upstream
     factors       the operands that are multiplied with each other: "all", or "pairs" for each w with its a
-    flat          the word for the operation if its slope is 0: flat, off or saturated
+    flat          the word that describes the operation where its slope is 0: flat, off or saturated
     least, step   an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
 
     Raises TypeError if the domains do not match the operands, ValueError if the name is taken.

@@ -40,7 +40,7 @@ def in_ascii(text: str, start: int, end: int) -> str:
         if c in IN_ASCII:
             apart = c in "√Σ∑∇" and after.isalnum() and not decomposition(after)
             written.append(IN_ASCII[c] + " " * apart)
-        elif tag.startswith("<"):  # ² decomposes into a raised 2, … into three points
+        elif tag.startswith("<"):  # ² decomposes into a raised 2, … into three dots
             parts = "".join(chr(int(code, 16)) for code in codes)
             written.append((mark if mark != before else "") + in_ascii(parts, 0, len(parts)))
         else:

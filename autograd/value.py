@@ -48,7 +48,7 @@ def comparison(compares: Callable[[float, float], bool]) -> Callable[[Any, Opera
 class Value(Node):
     """A number and where it came from.
 
-    data        the number; an assigned number is converted to float, or raises TypeError
+    data        the number; assignment converts it to float, or raises TypeError
     grad        ∂L/∂(this value), once ``L.backward()`` has run
     operation   the primitive that computed it; None for an input
     name        its label in texts and drawings
@@ -91,7 +91,7 @@ class Value(Node):
                 if node.operation is not None:
                     node.grad = 0.0
                 elif node.grad.__class__ is not float:
-                    node.grad = plain(node.grad)  # None or float32 in a leaf would spoil the sum
+                    node.grad = plain(node.grad)  # None or float32 in a leaf would corrupt the sum
             self.grad += 1.0  # ∂L/∂L
             for node in reversed(order):
                 upstream = node.grad
@@ -169,7 +169,10 @@ class Value(Node):
 
     def __reduce__(self) -> Any:
         if self.parents:  # a recursive copy of a deep graph would overflow the stack
-            raise TypeError(f"{self!r} was computed: copy its leaves and compute again; state_dict() saves a model")
+            raise TypeError(
+                f"{self!r} cannot be copied, because it was computed: copy its leaves and compute again; "
+                "state_dict() saves a model"
+            )
         return constant if self.operation else Value, (self._data,), (None, {"name": self.name, "grad": self.grad})
 
     def __repr__(self) -> str:

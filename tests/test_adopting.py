@@ -128,7 +128,7 @@ def test_an_operation_that_the_table_lacks_is_refused_by_name_and_the_remedy_wor
     x = use["leaf"](0.75)
     y = use["ops"][operation](*[x] * len(signature(use["ops"][operation]).parameters))
     with pytest.raises(
-        ValueError, match=rf"= 0.75 of .*labelled '{label}': the table has no .*operations={{'{label}'"
+        ValueError, match=rf"= 0.75 from .*labelled '{label}': the table has no .*operations={{'{label}'"
     ):
         adopt(y)
     assert adopt(y, operations=OPERATIONS).data == 0.75
@@ -289,7 +289,7 @@ def test_numbers_that_changed_since_the_forward_pass_are_refused_with_the_remedy
     w, b, points = regression()
     loss = squared_error(w, b, points)
     {"w": w, "b": b}[changed].data += 0.25
-    with pytest.raises(ValueError, match=r"parents have changed since the forward pass, run it again first"):
+    with pytest.raises(ValueError, match=r"parents changed after the forward pass, run that pass again first"):
         adopt(loss)
 
 
@@ -299,7 +299,7 @@ def test_numbers_that_changed_are_refused_without_labels_too():
     w.data -= 0.25
     for f in (product, total):
         with pytest.raises(
-            ValueError, match=r"a sum or a product, which does not give this number .*run it again first"
+            ValueError, match=r"a sum or a product, which does not give this number .*run that pass again first"
         ):
             adopt(f * f)
 
@@ -384,7 +384,7 @@ def on_a_kink(x, y):
         (not_cleared, r"it is 2 times as large; was it not reset to 0 before a second backward pass\?"),
         (forgotten, "no contribution has arrived, or it was reset to 0 afterwards"),
         (wrong_derivative, r"is the derivative of the operation that uses it right\?"),
-        (wrong_order, r"does every use of it add its contribution before it passes on its own gradient\?"),
+        (wrong_order, r"does every operation that uses it add its contribution before it passes its gradient on\?"),
         (on_a_kink, "relu at z = 0.0 is at a kink, where the derivative is a choice"),
     ],
 )
@@ -413,7 +413,8 @@ def test_a_contribution_that_overwrites_the_others_is_named():
     f.backward()
     x.grad = 3.0
     with pytest.raises(
-        ValueError, match=r"of x = 2.0 is 3.0 in that engine, but 4.0 .*: only one of 2 contributions is left"
+        ValueError,
+        match=r"gradient of x = 2.0 is 3.0 in that engine, but 4.0 .*: only one of 2 contributions is left",
     ):
         adopt(f)
 
@@ -560,7 +561,7 @@ def test_nothing_is_guessed_without_label_and_local_derivatives():
     x, y = Mute(3.0), Mute(1.0)
     with pytest.raises(
         ValueError,
-        match=r"the node has no local derivatives; define it with adopt\(…, operation=a function that labels",
+        match=r"the node stores no local derivatives; define it with adopt\(…, operation=a function that labels",
     ):
         adopt(Mute(2.0, (x, y)))  # x − y, or their mean
     assert entries(adopt(Mute(2.0, (x, y)), operation=lambda node: "-" if node.parents else "")) == ["sub"]
@@ -621,7 +622,7 @@ def test_a_number_in_a_label_is_an_exponent_and_nothing_else(label, y, entry):
 
 def test_a_label_that_the_numbers_contradict_is_refused():
     with pytest.raises(
-        ValueError, match=r"= 5.0 of x1 = 2.0, x2 = 3.0, labelled '\*': mul does not give this number"
+        ValueError, match=r"= 5.0 from x1 = 2.0, x2 = 3.0, labelled '\*': mul does not give this number"
     ):
         adopt(Record(5.0, "*", [Record(2.0), Record(3.0)]))
     with pytest.raises(ValueError, match=r"tanh does not give this number and its local derivatives"):
@@ -649,7 +650,7 @@ def test_a_constant_that_is_no_node_is_found(label, y, params, slope, constant):
 
 def test_a_constant_that_nothing_tells_is_refused():
     with pytest.raises(
-        ValueError, match=r"add does not give this number .*unless with a constant that is not stored"
+        ValueError, match=r"add does not give this number .*except with a constant that is not stored"
     ):
         adopt(Record(7.0, "+", [Record(2.0)]))
 

@@ -99,7 +99,7 @@ def test_a_number_on_the_left_names_the_method_that_python_calls(design, number)
     verdict = check_engine(class_of(source_of(design, PLANTED[design]["bugs"][number]), PLANTED[design]["class"]))
     assert verdict.bugs == ["reflected"]
     method = {"captured": "__rsub__", "locals": "__rtruediv__", "pairs": "__rmul__", "counted": "__radd__"}[design]
-    assert f"Python then calls {method} of the node" in str(verdict)
+    assert f"Python then calls the node's {method}" in str(verdict)
 
 
 def test_a_node_in_between_that_keeps_the_last_gradient_alone_is_named():

@@ -425,7 +425,7 @@ def test_python_runs_in_the_page_without_a_network(visit):
 
     # an engine with a bug, and without
     said = cell(page, page.input_value("#engine textarea"), "#engine")
-    assert "overwrites: a gradient is set with = instead of added to with +=" in said and said.count("?") == 1
+    assert "overwrites: a gradient is set with = instead of accumulated with +=" in said and said.count("?") == 1
     mended = page.input_value("#engine textarea").replace("parent.grad = node", "parent.grad += node")
     assert cell(page, mended, "#engine").startswith("right in all ")
 

@@ -45,7 +45,7 @@ class Engine:
     def __init__(self, root: Any, given: Mapping[str, Word] | None = None) -> None:
         self.given = given or {}
         self.base = next(c for c in reversed(type(root).__mro__) if c.__module__ not in ("builtins", "abc", "typing"))
-        self.beside: dict[int, list[float]] = {}  # local derivatives stored beside the parents, by the node's id
+        self.beside: dict[int, list[float]] = {}  # local derivatives stored beside the parents, by node id
         self._names: dict[type, dict[str, str]] = {}
         self._words: dict[tuple[str, type], Word] = {}
         self._functions: dict[type, str] = {}  # the attribute of the backward function, or an empty string
@@ -114,7 +114,7 @@ class Engine:
         return order, parents
 
     def parents(self, node: Any) -> Any:
-        """Return a node's parents; a set or a dict if each occurs only once, and a set has no order."""
+        """Return a node's parents: in a set or a dict if each is stored only once; a set has no order."""
         word = self._words.get(("parents", node.__class__)) or self.word("parents", node)
         held = getattr(node, word, None) if word.__class__ is str else _at(word, node)
         if held.__class__ in (tuple, list, set) and self._classes.issuperset(map(type, held)):
@@ -173,7 +173,7 @@ class Engine:
         return [float(x) for x in self._held(thing) if is_number(x)]
 
     def _held(self, thing: Any) -> Iterator[Any]:
-        """Yield the nodes and numbers in containers and objects, in order; of an object with operands, only these."""
+        """Yield the nodes and numbers in containers and objects, in order; only the operands if an object has any."""
         stack, seen = [thing], dict[int, Any]()
         while stack:
             thing = stack.pop()

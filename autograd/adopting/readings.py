@@ -1,4 +1,4 @@
-"""Matches each node of another engine to an entry of the table, which its label suggests and its numbers confirm."""
+"""Matches each node of another engine to an entry of the table: its label suggests one, its numbers confirm it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from autograd.table import CONSTANT_NUMBER, REAL, TABLE, TABLE_MODULE, Primitive
 from autograd.text import called, shown
 from autograd.value import Value, constant
 
-STALE = """this number and its local derivatives, unless with a constant that is not stored; if numbers of its \
-parents have changed since the forward pass, run it again first"""
+STALE = """this number and its local derivatives, except with a constant that is not stored; if data of its parents \
+changed after the forward pass, run that pass again first"""
 Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its operands and its local derivatives
 
 
@@ -34,17 +34,17 @@ def adopt(
     nodes         nodes of the other engine; each becomes one Value, whose ``origin`` is the node
     operations    the meaning of labels that the table does not have: {"cube": lambda x: x ** 3}
     compare       whether to compare the gradients with ours, if the other engine's backward pass has run
-    numbers       whether leaves without a name are numbers of the expression, such as the 1 of 1/(1 + e⁻ᶻ)
+    numbers       whether leaves without a name are numbers in the expression, such as the 1 in 1/(1 + e⁻ᶻ)
     more          nodes whose Values receive these names, f, x = adopt(f=loss, x=x); or one of the keywords data,
                   grad, parents, operation, local_derivatives, name: the attribute that stores it, or a function of a
                   node, if the engine uses none of the usual names
 
-    Each node is computed again from its parents by an entry of the table, and must agree; this also finds the order
-    of operands in a set. Without a label, a node becomes the only entry that gives its number and its stored local
+    Each node is recomputed from its parents by an entry of the table, and must agree; this also finds the order of
+    operands in a set. A node without a label matches the only entry that gives its number and its stored local
     derivatives. An operation that the table lacks stays opaque if its local derivatives are stored; ``record``
     refuses to run it.
 
-    Raises TypeError for anything but a node of another engine, and ValueError, which names the first node whose
+    Raises TypeError for anything but a node of another engine, and a ValueError that names the first node whose
     operation is unknown or ambiguous, or whose gradient differs.
 
     >>> class Node:  # your own engine
@@ -109,7 +109,7 @@ class Opaque(Primitive):
 
         def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
             if not all(isinstance(x, float) for x in operands):
-                raise TypeError(f"{rule.__name__} is known only at one point; {remedy}")
+                raise TypeError(f"{rule.__name__} is known at only one point; {remedy}")
             return y if [*operands] == at else nan, tuple(slopes)
 
         rule.__name__ = rule.__qualname__ = label or "opaque"
@@ -145,7 +145,7 @@ class Adoption:
                     f"adopt: {shown(node)} is its own ancestor: give its parents with parents="
                 ) from None
             case = label.__class__ is str and (label, len(parents), held.__class__)
-            if entry := before.get(case):  # usually the same entry again, if it gives the number
+            if entry := before.get(case):  # usually the same entry again, if it reproduces the number
                 again, slopes = entry.rule(floats, *[x._data for x in parents])
                 if again == number:
                     _take(value, entry, parents, slopes)
@@ -159,7 +159,7 @@ class Adoption:
             _take(value, *likely[0])
 
     def _read(self, value: Adopted, parents: list[Value], held: Any) -> bool:
-        """Find a node's operation, or raise ValueError; return whether the next node of its label may have it too."""
+        """Find a node's operation, or raise ValueError; return whether other nodes with its label may share it."""
         words = self.engine.labels(value.origin)
         label = next((word for word in words if word in self.operations or known_as(word)), words[0] if words else "")
         stored = None if isinstance(held, set) else self.engine.stored(value.origin, len(parents))  # it has no order
@@ -190,21 +190,25 @@ class Adoption:
         if known:
             _refuse(value, parents, label, f"{known[0][0].name} does not give {STALE}")
         if not stored:
-            _refuse(value, parents, label, "the table has no such operation, and the node has no local derivatives")
+            _refuse(
+                value, parents, label, "the table has no such operation, and the node stores no local derivatives"
+            )
         self._read_by_numbers(value, label, parents, stored)
         return False
 
     def _tiers(
         self, known: Sequence[Any], value: Adopted, parents: list[Value], held: Any, stored: list[float] | None
     ) -> Iterator[list[tuple[Primitive, list[Any]]]]:
-        """Yield how the entries of a label may have computed a node, as (entry, operands), the likeliest first."""
+        """Yield lists of (entry, operands) with which a label's entries may compute a node, the likeliest first."""
         x, y, kept = parents[0].data, value.data, self.engine.kept(value.origin, [*map(data_of, parents)])
         others: dict[Primitive, list[Any]] = {entry: kept if c is None else [c] for entry, c in known}
-        if is_merged := isinstance(held, (set, dict)):  # a set shows x · x with one x; maximum(x, x) is x anyway
+        if is_merged := isinstance(held, (set, dict)):  # a set stores only one x of x · x; maximum(x, x) is x anyway
             others = {e: c if e.gate or e.takes_constants else [*c, *parents] for e, c in others.items()}
         for is_turned in (is_merged, True) if not is_merged or stored != [0.0] else ():  # x · x at 0 may be 0 · x
             yield [(entry, row) for entry in others for row in _rows(entry, parents, others[entry], is_turned)]
-        if stored and len(parents) == 1:  # a constant that is not stored follows from number and local derivative
+        if (
+            stored and len(parents) == 1
+        ):  # a constant that is not stored follows from the number and the local derivative
             dx = stored[0]
             exact = [y - x, x - y, x + y, dx, x * y, 1.0 / dx if dx else nan, x * dx / y if y else nan]
             lost = [float(f"{c:.12g}") for c in exact]
@@ -212,10 +216,10 @@ class Adoption:
             yield [(entry, row) for entry in few for row in _rows(entry, parents, others[entry] + lost, True)]
 
     def _read_by_numbers(self, value: Adopted, label: str, parents: list[Value], stored: list[float]) -> None:
-        """Find the only entry that gives number and local derivatives, for a node without a known label.
+        """Find the only entry that gives the number and the local derivatives of a node without a known label.
 
-        An ambiguous node waits until other nodes of its label decide: a relu that gives x may be |x|. So do nodes
-        that a sum or a product with a constant that is not stored also explains, and local derivatives of 0.
+        An ambiguous node waits until other nodes with its label decide: a relu that gives x may be |x|. So do nodes
+        with local derivatives of 0, and nodes that may be a sum or a product with a constant that is not stored.
         """
         n, x, y, dx = len(parents), parents[0].data, value.data, stored[0]
         ours = [e for e in TABLE.values() if e.rule.__module__ == TABLE_MODULE and e.variadic is (n > 2)]
@@ -224,7 +228,10 @@ class Adoption:
             fits = _fits([(power, [*parents, float(f"{x * dx / y:.12g}")])], value, parents, stored, False)
         if n == 2 and not fits and (stored == [1.0, 1.0] or same(stored[0] * stored[1], y)):
             _refuse(
-                value, parents, label, f"by its local derivatives a sum or a product, which does not give {STALE}"
+                value,
+                parents,
+                label,
+                f"its local derivatives suggest a sum or a product, which does not give {STALE}",
             )
         entries = {entry for entry, *_ in fits}
         is_step = n == 1 and not dx and (y != 0.0 or x >= 0.0)  # or x² at 0; 0 at a negative x is a relu
@@ -258,7 +265,7 @@ class Adoption:
 
 
 def _cause(value: Adopted, grad: float, root: Value) -> str:
-    """Return the most frequent cause of such a wrong gradient."""
+    """Return the likeliest cause of a wrong gradient."""
     uses = [(node, node.grad * local) for node in topological_order(root) for x, local in node.edges if x is value]
     for node, _ in uses:
         if node.operation and is_kink(node.operation, [*map(data_of, node.parents)]):
@@ -271,8 +278,8 @@ def _cause(value: Adopted, grad: float, root: Value) -> str:
     if len(uses) == 1:
         return "is the derivative of the operation that uses it right?"
     if any(same(share, grad) for _, share in uses):
-        return f"only one of {len(uses)} contributions is left; is it set with = instead of +=?"
-    return "does every use of it add its contribution before it passes on its own gradient?"
+        return f"only one of {len(uses)} contributions is left; is the gradient set with = instead of +=?"
+    return "does every operation that uses it add its contribution before it passes its gradient on?"
 
 
 def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: Sequence[float]) -> None:
@@ -306,7 +313,7 @@ def _by_parent(parents: Sequence[Value], operands: Sequence[Value], slopes: Sequ
 
 
 def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: bool = False) -> Iterator[list[Any]]:
-    """Yield the operands that an entry may have had: the parents, and some of the others in place of missing ones."""
+    """Yield the operands that an entry may have had: the parents, with some of ``others`` for missing operands."""
     n, missing = len(parents), len(entry.letters) - len(parents)
     if entry.variadic:
         missing = 0 if n >= entry.least and (n - entry.least) % entry.step == 0 else -1
@@ -316,14 +323,14 @@ def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: boo
         row = [*parents, *some]
         if entry.takes_constants or missing > 1 or not (turned or missing):  # the bounds of a clamp have fixed places
             yield row
-        else:  # many operands only as given, and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …
+        else:  # many operands only in the given order, and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …
             yield from map(list, permutations(row)) if len(row) < 4 else [row, row[::2] + row[1::2]]
 
 
 def _text(value: Adopted, parents: Sequence[Value] = ()) -> str:
-    """Return a node as text: ``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
-    of = ", ".join(f"{called(x.name, f'x{i}')} = {x.data!r}" for i, x in enumerate(parents, 1))
-    return f"{called(value.name, 'the node')} = {value.data!r}{' of ' * bool(of)}{of}"
+    """Return a node as text: ``y = 6.0 from x1 = 3.0, x2 = 2.0``."""
+    operands = ", ".join(f"{called(x.name, f'x{i}')} = {x.data!r}" for i, x in enumerate(parents, 1))
+    return f"{called(value.name, 'the node')} = {value.data!r}{' from ' * bool(operands)}{operands}"
 
 
 def _refuse(value: Adopted, parents: list[Value], label: str, why: str) -> NoReturn:

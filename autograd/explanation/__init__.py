@@ -22,7 +22,7 @@ table's rules, run on symbols. The steps, in order:
                        with the gradient of the backward pass.
 6. ``formula_writer``  writes a formula as the slides do, in text, LaTeX or MathML; ``wrapping`` breaks it into lines.
                        In MathML, each factor names its edges in the graph, as the picture does; ``illustrated``
-                       shows both, and they glow together.
+                       shows both, and highlights them together.
 7. ``narration``       uses no formulas: it writes a sentence for each contribution of the backward pass.
 
 Worked by hand for f = x y with y = x²: f depends on x directly and through y, so there are two terms.
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 
 
 def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
-    """Explain ∂f/∂wrt by the terms of the chain rule, in symbols and in numbers, with three checks of the result.
+    """Explain ∂f/∂wrt as a sum of terms of the chain rule, in symbols and numbers, with three checks of the result.
 
     In a notebook, ``explain(f, wrt=s).with_picture()`` shows the graph above the formulas.
 

@@ -1,7 +1,7 @@
 """Measures, evaluates and shortens SymPy expressions in bounded time.
 
-SymPy can run for minutes on short formulas: when it expands (x + y)¹⁵⁰, lists the coefficients of x¹⁰⁰⁰ + x², or
-writes out shared parts as a tree. Each function here therefore bounds the size of its result before it starts.
+SymPy can run for minutes on short formulas, for example if it expands (x + y)¹⁵⁰, lists the coefficients of
+x¹⁰⁰⁰ + x², or writes out shared parts as a tree. Each function here thus bounds the size of its result first.
 """
 
 from math import comb, inf
@@ -99,7 +99,7 @@ def _computed(e: Expression, x: list[Any]) -> Any:
 
 
 def _exp(x: Any) -> Any:
-    """Return eˣ; for a large x as 2ⁿ eʳ, which mpmath computes faster."""
+    """Return eˣ; if |x| is large, as 2ⁿ eʳ, which mpmath computes faster."""
     if abs(x) < HUGE:
         return mpmath.exp(x)
     with mpmath.extraprec(HUGE_BITS):

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from autograd.explanation.illustrated import IllustratedExplanation
 
 MOST_LETTERS = 6  # a factor with more is easier to read as ∂f/∂v than as a formula
-SHOWN = 6  # of more terms, the four largest and the sum of the others are shown
-MOST_NODES = 200  # in a graph whose picture glows together with the formulas
+SHOWN = 6  # if there are more terms, the four largest and the sum of the others are shown
+MOST_NODES = 200  # in a graph whose edges are highlighted together with the formulas
 
 
 class Term(NamedTuple):
@@ -70,7 +70,9 @@ class Explanation(TextResult):
         self._gradients = gradients(f, order=self.formulas.order)
         for v in through or ():
             if v not in self._gradients:
-                raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
+                raise ValueError(
+                    f"explain: through contains {v!r}, which f does not depend on; pass intermediate values of f"
+                )
         # in direct terms, ∂f/∂v keeps the other v fixed; otherwise it is the whole gradient that arrives at v
         self.terms, self._is_direct = self._find_terms(through)
         # the paths of a term avoid the other v
@@ -245,10 +247,10 @@ class Explanation(TextResult):
 
     @cached_property
     def remarks(self) -> list[str]:
-        """Sentences that a reader needs besides the lines."""
+        """Sentences that a reader needs in addition to the lines."""
         name, found = self.formulas.label, []
         if is_constant(self.f):
-            return ["f was computed inside no_grad, or is a number: it has no graph"]
+            return ["f has no graph: it was computed inside no_grad, or is a number"]
         if not self.terms:
             return [f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}"]
         f, s = name(self.f), name(self.wrt)
@@ -351,7 +353,7 @@ class Explanation(TextResult):
         return mathml.framed(self.html(), str(self))
 
     def with_picture(self) -> IllustratedExplanation:
-        """Return the graph with the paths that carry ∂f/∂wrt above the formulas; factors and edges glow together."""
+        """Return the graph with the paths that carry ∂f/∂wrt above the formulas, highlighting factors with edges."""
         from autograd.explanation.illustrated import IllustratedExplanation  # loads the drawing code
 
         return IllustratedExplanation(self.f, self.wrt, self.html(), str(self))

@@ -15,7 +15,7 @@ from autograd.number_systems import floats, symbols
 from autograd.value import Value
 
 MOST_VALUES, MOST_OPERANDS = 1000, 100  # in a graph that is computed without rounding
-TOLERANCE = 1e-6  # relative; a derivative that is farther off is a different one
+TOLERANCE = 1e-6  # relative; derivatives that differ by more do not agree
 
 
 class Check(NamedTuple):
@@ -66,7 +66,7 @@ class Restriction:
 
     @cached_property
     def why_not(self) -> str:
-        """The reason that f cannot be computed without rounding; empty if it can."""
+        """The reason why f cannot be computed without rounding; empty if it can."""
         if len(self.dependent) > MOST_VALUES or any(len(x.parents) > MOST_OPERANDS for x in self.dependent):
             return "too large"
         kinds = {(x.operation, len(x.parents)) for x in self.dependent}
@@ -74,7 +74,7 @@ class Restriction:
         return "" if are_written else "a rule works only on floats"
 
     def by_sympy(self) -> Check:
-        """Compare with the chain rule on SymPy's derivative of each operation's value."""
+        """Compare with the chain rule applied to SymPy's derivative of each operation's value."""
         if self.why_not:
             return Check("SymPy", remark=self.why_not)
         found = self.exact(by_sympy=True)
@@ -85,21 +85,21 @@ class Restriction:
     def by_difference(self, rounding: float, other: Check) -> Check:
         """Compare with a central difference. ``rounding`` is f's error, ``other`` SymPy's more accurate check."""
         name, found = "finite difference", slope(self.along, self.s.data, rounding=rounding)
-        sure = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(self.derivative))
-        sure = sure or (not self.derivative and not found.is_kink and abs(found.central) <= found.error)
+        resolved = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(self.derivative))
+        resolved |= not self.derivative and not found.is_kink and abs(found.central) <= found.error
         allowed = found.allowed(self.derivative, TOLERANCE) + 1e-12 * self.magnitude
         agrees = abs(found.central - self.derivative) <= allowed
-        if not sure or (other.value is not None and other.agrees != agrees):
+        if not resolved or (other.value is not None and other.agrees != agrees):
             return Check(name, remark="cannot be resolved")
         return self._check(name, found.central, agrees)
 
     def _check(self, name: str, found: float, agrees: bool) -> Check:
-        """Return the outcome, or none if the table's rules without rounding give a different derivative too."""
+        """Return the outcome; undecided if the table's rules without rounding give a different derivative too."""
         if agrees or self.why_not or close(self.derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
             return Check(name, found, agrees)
         return Check(name, remark="rounding dominates")
 
 
 def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
-    """Return whether x equals y up to rounding; ``magnitude`` is the sum of the absolute terms. NaN never does."""
+    """Return whether x equals y up to rounding; ``magnitude`` is the sum of the absolute terms. NaN never is."""
     return x == y or abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-12 * magnitude) < inf

@@ -71,7 +71,7 @@ class Formulas:
             operands = []
             for x in node.parents:
                 operands.append(self.value(x, in_inputs, most) if self._opens(x, in_inputs) else self.symbol(x))
-                if operands[-1] is None:  # stop at once: shared operands would be tried again and again
+                if operands[-1] is None:  # stop at once: shared operands would be tried repeatedly
                     return None
             found = written(node.operation, *operands)
             self._values[node, in_inputs] = readable(symbols.tidy(found[0])) if found else None

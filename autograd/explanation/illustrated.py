@@ -1,4 +1,4 @@
-"""Shows an explanation below its picture; a factor and its edges glow together, without a script."""
+"""Shows an explanation below its picture; a factor and its edges are highlighted together, without JavaScript."""
 
 import re
 from hashlib import sha256
@@ -13,7 +13,7 @@ from autograd.explanation.wrapping import TextResult
 from autograd.files import write_whole
 from autograd.value import Value
 
-LEGIBLE = 0.7  # of the picture's full size; in less room, it scrolls
+LEGIBLE = 0.7  # of the picture's full size; in less space, the picture scrolls
 # a local derivative makes its edges blue, an upstream gradient orange; other edges fade
 LIGHT = """ --glow: var(--grad); &:has(math .local:hover) { --glow: var(--value) }
 &:has(math :is([data-edge], [data-edges]):hover) svg .edge { opacity: .15 }"""
@@ -25,7 +25,7 @@ background: var(--wash); box-shadow: 0 0 0 .2em var(--wash); border-radius: .1em
 
 @final
 class IllustratedExplanation(TextResult):
-    """The result of ``with_picture``: shows itself in a notebook, and can be saved as a page.
+    """The result of ``with_picture``: rendered in a notebook, and can be saved as a page.
 
     drawing   the picture, ``draw(f, wrt=s)``
     """
@@ -49,7 +49,7 @@ class IllustratedExplanation(TextResult):
         """Write the page, one file, and return the path. Raises ValueError for a name that does not end in .html."""
         path, title = Path(path), escape(self.drawing.figure.title)
         if path.suffix != ".html":
-            raise ValueError(f"{path.name}: an explanation is saved as .html")
+            raise ValueError(f"{path.name}: an explanation must be saved as .html")
         style = custom_properties() + "body { margin: 1rem auto; max-width: 1058px; background: var(--paper) }"
         head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
         body = f'<main class="formulas"><h1>{title}</h1>{self._repr_html_()}</main>'
@@ -59,7 +59,7 @@ class IllustratedExplanation(TextResult):
 
 
 def glowing(svg: str, formulas: str) -> str:
-    """Return the CSS by which a factor highlights its edges, and an edge or a node its factors in all lines."""
+    """Return the CSS that makes a factor highlight its edges, and an edge or a node its factors in all lines."""
     marks = re.findall(r'data-(edge|node)s?="([^"]+)"', formulas)
     drawn, written = [], [f"math [{x}]:hover) math [{x}]" for x in set(re.findall(r'data-edges?="[^"]+"', formulas))]
     for kind, place in {(kind, place) for kind, places in marks for place in places.split()}:

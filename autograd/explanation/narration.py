@@ -16,7 +16,7 @@ from autograd.table import is_constant
 from autograd.text import text_name
 from autograd.value import Value
 
-SHOWN, MOST_VERDICTS = 18, 8  # at most, sentences and verdicts in the text
+SHOWN, MOST_VERDICTS = 18, 8  # the most sentences and verdicts in the text
 MASK = re.compile(r"m[⁰¹²³⁴⁵⁶⁷⁸⁹]*_[\d,]+")  # the names of Dropout's masks
 SATURATED = 1e-3  # a smaller slope of σ or tanh is called saturated
 HUGE = 1e3  # a gradient or local derivative of at least this size is called huge
@@ -32,7 +32,7 @@ class Sentence(NamedTuple):
 
 
 def narrate(L: Value, wrt: Value | None = None) -> Narration:
-    """Narrate the backward pass from L, one contribution at a time; with ``wrt``, only what that value receives.
+    """Narrate the backward pass from L, one contribution at a time; with ``wrt``, only contributions to that value.
 
     Verdicts at the end state why an input's gradient is 0 (a relu that is off, a dropped unit, a saturated σ, no
     path), and which factor made a gradient huge. Numbers come from the recorded local derivatives; ``grad`` is
@@ -111,7 +111,7 @@ class Narration(TextResult):
         if operation.flat == "saturated" and abs(c.local) < SATURATED:
             return f"{operation.name} is saturated{at} (its slope is {slope})"
         if abs(c.local) >= HUGE:
-            return f"it is steep here, with a local derivative of {slope}"
+            return f"{operation.name} is steep here, with a local derivative of {slope}"
         if c.product and c.local:
             return ""
         if operation.gate and any(c.node.local_derivatives):
@@ -141,8 +141,8 @@ class Narration(TextResult):
         if abs(c.local) < HUGE:
             return "it is a product of many factors above 1, none of them huge"
         return (
-            f"the largest factor is ∂{self.name[c.node]}/∂{self.name[c.parent]} = {number_text(c.local)} "
-            f"of {self.name[c.node]} = {self._formula(c.node)}"
+            f"the largest factor is ∂{self.name[c.node]}/∂{self.name[c.parent]} = {number_text(c.local)}, "
+            f"where {self.name[c.node]} = {self._formula(c.node)}"
         )
 
     def _tiny(self, x: Value) -> str:
@@ -171,7 +171,9 @@ class Narration(TextResult):
         lines = self._warning + [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] * (self.wrt is None)
         lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(chosen[:SHOWN], start=1)]
         if len(chosen) > SHOWN:
-            lines.append(f"… {len(chosen) - SHOWN} more; narrate(L, wrt=…) narrates what one value receives")
+            lines.append(
+                f"… {len(chosen) - SHOWN} more; narrate(L, wrt=…) narrates only the contributions to one value"
+            )
         for x, why in self.verdicts[:MOST_VERDICTS]:
             name = self.name.get(x) or text_name(x.name or "the value")
             lines.append(f"∂{f}/∂{name} = {number_text(self.total[x])}: {why}")

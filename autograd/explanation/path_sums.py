@@ -38,7 +38,7 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> print(paths(r * s + s, s))
-    2 paths from s to f on 3 edges, summing to 3
+    2 paths from s to f over 3 edges, summing to 3
       s → v₁ → f   2 · 1 = 2
       s → f        1 = 1
     One backward sweep gives every derivative in 4 multiplications. Forward sweeps, one per input (2),
@@ -73,7 +73,7 @@ class Paths(TextResult):
         """List the paths, in the order of the operands. Raises ValueError if there are more than ``most``."""
         if self.count > self.most:
             raise ValueError(
-                f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; "
+                f"there are {_counted(self.count)} paths over {self.edges} edges: more than most = {self.most}; "
                 "list more with paths(f, s, most=…)"
             )
         nodes: list[Value] = []  # the path from f to the current node
@@ -92,7 +92,9 @@ class Paths(TextResult):
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
         inputs = [node for node in self.order if node.operation is None]
-        reached = defaultdict(int, {x: 1 << i for i, x in enumerate(inputs)})  # one bit per input behind a node
+        reached = defaultdict(
+            int, {x: 1 << i for i, x in enumerate(inputs)}
+        )  # one bit per input that a node depends on
         uses = Counter(parent for node in self.order for parent in node.parents)
         backward, forward = uses.total(), 0
         for node in self.order:
@@ -114,7 +116,7 @@ class Paths(TextResult):
         inputs, backward, forward = self.sweeps
         lines = [
             *changed_lines(changes(self.f, self.order), name.__getitem__, self.f),
-            f"{many} from {s} to {f} on {counted(self.edges, 'edge')}, summing to {number_text(self.value)}",
+            f"{many} from {s} to {f} over {counted(self.edges, 'edge')}, summing to {number_text(self.value)}",
             *(self._listed(name) if self.count <= self.most else [rest]),
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
             f"Forward sweeps, one per input ({inputs}), take {forward} in all.",

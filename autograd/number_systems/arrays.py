@@ -86,7 +86,7 @@ def pow(x: Array, y: Array) -> Array:
 
 
 def logsumexp(z: Sequence[Array]) -> tuple[Array, Sequence[Array]]:
-    """Return log Σ eᶻ and the softmax, as in ``floats``: the largest terms are counted, the others added in log1p."""
+    """Return log Σ eᶻ and the softmax, as in ``floats``: the largest terms are counted, the others added by log1p."""
     largest = reduce(np.maximum, z)
     shift = np.where(np.isfinite(largest), largest, 0.0)  # −∞ − −∞ would be NaN
     e = [np.exp(z_j - shift) for z_j in z]

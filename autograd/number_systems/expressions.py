@@ -1,4 +1,4 @@
-"""Written expressions as a number system: a rule of the table, run on letters, becomes a formula.
+"""Formulas as a number system: a rule of the table, run on letters, becomes a formula.
 
 ``javascript`` writes formulas for pages, ``compiled`` for the processor. Constants are plain floats, and operations
 on floats only return floats. Sigmoid, softmax and similar functions are defined here once, as *forms*: formulas of
@@ -158,12 +158,12 @@ def _softmax(z: Any) -> Operand:
 
 def _logsumexp(z: Any) -> Operand:
     top: Any = largest(z)
-    others = total(where(z == top, 0.0, exp(z - top)))  # small ones are added first
+    others = total(where(z == top, 0.0, exp(z - top)))  # small terms are added first
     ones = total(where(z == top, 1.0, 0.0))
     return where(top - top == 0.0, top + log(ones) + log1p(others / ones), top)
 
 
-# functions of all operands as one row; a list, such as the softmax, is a row as well
+# functions of all operands as one row; a list, such as the softmax, is also a row
 ROW_FORMS: dict[str, Callable[[Any], Operand]] = {
     "sum": total, "maximum": largest, "minimum": smallest, "hypot": norm,
     "shares": _shares, "softmax": _softmax, "logsumexp": _logsumexp,

@@ -21,7 +21,7 @@ nan, inf = math.nan, math.inf
 
 
 class _Zero(float):
-    """A start for Python 3.12's ``sum`` with which it adds as in 3.11, without compensating for rounding."""
+    """A start value that makes Python 3.12's ``sum`` add as in 3.11, without compensating for rounding."""
 
 
 if sys.version_info >= (3, 12):
@@ -46,7 +46,7 @@ def number(thing: Any) -> float:
         is_one = kind in "biuf" and not getattr(thing, "shape", ()) and not isinstance(thing, (str, complex))
         if is_one and isinstance(thing, SupportsFloat):
             return float(thing)
-    except (TypeError, ValueError):  # it is not a number, or its __float__ refuses
+    except (TypeError, ValueError):  # it is not a number, or its __float__ raises
         pass
     except OverflowError:
         raise ValueError("the integer is beyond the largest float, 1.8e308, and a Value holds a float") from None
@@ -57,7 +57,7 @@ def number(thing: Any) -> float:
 
 
 def _ieee(function: Callable[[float], float], pole: float = nan) -> Callable[[float], float]:
-    """Return a function that gives −∞ at the pole, NaN for any other ValueError, and ∞ for an OverflowError."""
+    """Return a function that returns −∞ at the pole, NaN for any other ValueError, and ∞ for an OverflowError."""
 
     def run(x: float) -> float:
         try:

@@ -1,6 +1,6 @@
 """Writes the rules of the table as JavaScript functions, for pages.
 
-``PRELUDE`` defines the functions that they call, as ``floats`` does; no rule is written in JavaScript by hand.
+``PRELUDE`` defines the functions that the rules call, with the results of ``floats``; no rule is hand-written.
 """
 
 from __future__ import annotations

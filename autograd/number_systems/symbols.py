@@ -1,7 +1,7 @@
 """SymPy expressions as a number system: the rules return the formulas of the slides.
 
-Operands are expressions over real symbols. Functions that have a name in print (σ, softplus, log Σ exp) keep it;
-SymPy differentiates and evaluates their formulas.
+Operands are expressions over real symbols. Functions with a name in print (σ, softplus, log Σ exp) are written by
+that name; SymPy differentiates and evaluates their formulas.
 """
 
 import operator
