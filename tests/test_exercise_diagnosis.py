@@ -71,7 +71,7 @@ XYZ: list[tuple[str, Any]] = [
     ("one path only", lambda r, s: [2 * r * s * s, r * r * s]),
     ("sign", lambda r, s: [-2 * r * s * s, -2 * r * r * s]),
     ("sign of number 2", lambda r, s: [2 * r * s * s, -2 * r * r * s]),
-    ("each other's place|exchanged", lambda r, s: [2 * r * r * s, 2 * r * s * s]),
+    ("swapped", lambda r, s: [2 * r * r * s, 2 * r * s * s]),
     ("factor of 2", lambda r, s: [4 * r * s * s, 4 * r * r * s]),
     ("the value of f", lambda r, s: [r * r * s * s] * 2),
     ("the exponent kept", lambda r, s: [2 * r * r * s * s] * 2),
@@ -81,11 +81,11 @@ XYZ: list[tuple[str, Any]] = [
     ("does not exist", lambda r, s: [2 * r * s * s + r * r * s, r * s * s + 2 * r * r * s]),
     ("other variable forgotten", lambda r, s: [2 * r, 2 * s]),
     ("without its square", lambda r, s: [2 * r * s, 2 * r * s]),
-    ("exchanged", lambda r, s: [r * s * s + r * s * r, r * s * s + r * r * s]),
+    ("swapped", lambda r, s: [r * s * s + r * s * r, r * s * s + r * r * s]),
     ("operand", lambda r, s: [r + r * s * s, r * s * r + s]),
     ("sum for product", lambda r, s: [(r * s + s) + (r + s) * s, (r + s) * r + (r + r * s)]),
     ("one path only and the sign|sign and one path", lambda r, s: [-r * s * s, -r * r * s]),
-    ("one path only and exchanged|one path only and r and s", lambda r, s: [r * r * s, r * s * s]),
+    ("one path only and swapped|one path only and r and s", lambda r, s: [r * r * s, r * s * s]),
 ]
 MUL = [
     ("operand's own", lambda x, y: (x * y, (x, y))),
@@ -102,7 +102,7 @@ MUL = [
     ("rule of −", lambda x, y: (x * y, (1, -1))),
     ("power rule", lambda x, y: (x * y, (2 * x, 2 * y))),
     ("x + y for x · y and the rule of +", lambda x, y: (x + y, (1, 1))),
-    ("exchanged", lambda x, y: ((y, x), x * y)),
+    ("swapped", lambda x, y: ((y, x), x * y)),
 ]
 RELU = [
     ("g for g", lambda z: (max(0, z), (max(0, z),))),
@@ -115,13 +115,13 @@ RELU = [
     ("|z| for max", lambda z: (abs(z), (z > 0,))),
     ("z for max", lambda z: (z, (z > 0,))),
     ("min for max", lambda z: (min(0, z), (z > 0,))),
-    ("exchanged", lambda z: (max(0, z), (z < 0,))),
+    ("swapped", lambda z: (max(0, z), (z < 0,))),
     ("leak", lambda z: (max(0.01 * z, z), (1 if z > 0 else 0.01,))),
     ("leak", lambda z: (max(0, z), (1 if z > 0 else 0.01,))),
     ("sign", lambda z: (max(0, z), (-1 if z > 0 else 0,))),
     ("slope of σ", lambda z: (max(0, z), (sigmoid(z) * (1 - sigmoid(z)),))),
     ("step", lambda z: (z > 0, (z > 0,))),
-    ("exchanged", lambda z: (z > 0, (max(0, z),))),
+    ("swapped", lambda z: (z > 0, (max(0, z),))),
     ("|z| for max(0, z) and the slope of |z|", lambda z: (abs(z), (np.sign(z),))),
 ]
 
@@ -210,7 +210,7 @@ def by_dict(root):
             parent.grad += node.grad * local
 
 
-def exchanged(root):
+def swapped(root):
     for node in topological(root):
         node.grad = 0.0
     root.grad = 1.0
@@ -252,7 +252,7 @@ BACKWARD = [
     ("no topological order", seen_recursive),
     ("no topological order", queue),
     ("one entry", by_dict),
-    ("exchanged", exchanged),
+    ("swapped", swapped),
     ("first parent only", first_only),
     ("one level", one_level),
     ("nothing written", lambda root: topological(root)),
@@ -303,7 +303,7 @@ ORDER = [
     ("numbers", lambda root: [n.data for n in topological(root)]),
 ]
 GATES = [
-    ("not exchanged", lambda x, y, z, w, h, g, q, p, a: [g * p * q, g * p * z, 0, g * a * a * (1 - a)]),
+    ("not swapped", lambda x, y, z, w, h, g, q, p, a: [g * p * q, g * p * z, 0, g * a * a * (1 - a)]),
     ("max for both", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, g * a, g * p * a * (1 - a)]),
     ("smaller", lambda x, y, z, w, h, g, q, p, a: [0, 0, g * a, g * p * a * (1 - a)]),
     ("max in halves", lambda x, y, z, w, h, g, q, p, a: [
@@ -319,7 +319,7 @@ GATES = [
     ("forgot the upstream", lambda x, y, z, w, h, g, q, p, a: [1, q, 0, a * (1 - a)]),
     ("sign", lambda x, y, z, w, h, g, q, p, a: [-g * a * z, -g * a * q, 0, -g * p * a * (1 - a)]),
     ("sign of number 4", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, -g * p * a * (1 - a)]),
-    ("exchanged", lambda x, y, z, w, h, g, q, p, a: [g * a * q, g * a * z, 0, g * p * a * (1 - a)]),
+    ("swapped", lambda x, y, z, w, h, g, q, p, a: [g * a * q, g * a * z, 0, g * p * a * (1 - a)]),
     ("tanh", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * (1 - a * a)]),
     ("max for both and forgot σ′|forgot σ′ and max for both", lambda x, y, z, w, h, g, q, p, a: [
         g * a * z, g * a * q, g * a, g * p]),
@@ -342,7 +342,7 @@ BIAS = [
     ("one factor of the slope", lambda s: (s.a - s.y) * (1 - s.a)),
     ("factor of 1/3", lambda s: (s.a - s.y) * s.slope / 3),
     ("sum", lambda s: [((s.a - s.y) * s.slope).sum()] * 3),
-    ("exchanged", lambda s: ((s.a - s.y) * s.slope)[::-1]),
+    ("swapped", lambda s: ((s.a - s.y) * s.slope)[::-1]),
     ("sign of number 2", lambda s: (s.a - s.y) * s.slope * [1, -1, 1]),
     ("forgot g′ and the sign", lambda s: s.y - s.a),
     ("forgot g′ and twice|forgot g′ and a factor of 2", lambda s: 2 * (s.a - s.y)),
@@ -364,7 +364,7 @@ HIDDEN = [
     ("first term only", lambda s: s.d[0] * s.W[0] * s.slope1),
     ("only j = k", lambda s: s.d * np.diag(s.W) * s.slope1),
     ("sign", lambda s: -s.W.T @ s.d * s.slope1),
-    ("exchanged", lambda s: (s.W.T @ s.d * s.slope1)[::-1]),
+    ("swapped", lambda s: (s.W.T @ s.d * s.slope1)[::-1]),
     ("mean", lambda s: s.W.T @ s.d * s.slope1 / 3),
     ("W for Wᵀ and forgot g′", lambda s: s.W @ s.d),
     ("W for Wᵀ and g for g′", lambda s: s.W @ s.d * s.a1),
@@ -419,13 +419,13 @@ SOFTMAX = [
     ("nothing but the label", lambda z, label: (softmax(z) - 1) * hot(z, label)),
     ("stopped at s", lambda z, label: -hot(z, label) / softmax(z)),
     ("σ for softmax", lambda z, label: sigmoid(z) - hot(z, label)),
-    ("not shares", lambda z, label: np.exp(z) - hot(z, label)),
+    ("not add up to 1", lambda z, label: np.exp(z) - hot(z, label)),
     ("z for softmax", lambda z, label: np.array(z) - hot(z, label)),
     ("forgot the logarithm", lambda z, label: softmax(z)[label] * (softmax(z) - hot(z, label))),
     ("mean over the classes", lambda z, label: (softmax(z) - hot(z, label)) / len(z)),
     ("squared|factor of 2", lambda z, label: 2 * (softmax(z) - hot(z, label))),
     ("miscounted", lambda z, label: softmax(z) - hot(z, label - 1)),
-    ("slope of one share", lambda z, label: softmax(z) * (1 - softmax(z))),
+    ("slope of one probability", lambda z, label: softmax(z) * (1 - softmax(z))),
     ("the loss for its slope", lambda z, label: -np.log(softmax(z))),
     ("number subtracted", lambda z, label: softmax(z) - label),
     ("+1 for −1", lambda z, label: softmax(z) + hot(z, label)),
@@ -544,7 +544,7 @@ def test_right_numbers_in_another_shape_are_called_so():
         ("outer", lambda D, A: (np.array(D).T @ np.array(A) / len(D)).ravel(), "[[∂L/∂w_11, ∂L/∂w_12], [∂L/∂w_21"),
     ):  # fmt: skip
         feedback = Course("ada").check(name, function)
-        assert not feedback and "another shape (" in feedback.text and shape in feedback.text
+        assert not feedback and "the wrong shape (" in feedback.text and shape in feedback.text
 
 
 @pytest.mark.parametrize("name", ["outer", "softmax", "dropout", "batch_norm", "capstone"])
@@ -619,8 +619,8 @@ MORE = [  # exercise, its name for the slip, the answer from the right one and t
     ("pca", "feature with the largest", lambda right, p: np.eye(3)[np.var(p["X"], axis=0).argmax()]),
     ("cross_entropy", "σ twice", lambda right, p: sigmoid(sigmoid(p["z"])) - p["y"]),
     ("cross_entropy", "times z", lambda right, p: np.array(right) * p["z"]),
-    ("gates", "operands not exchanged", lambda right, p: own_at_L(**p)),
-    ("batch_norm_backward", "dgamma and dbeta are exchanged", lambda right, p: [
+    ("gates", "operands not swapped", lambda right, p: own_at_L(**p)),
+    ("batch_norm_backward", "dgamma and dbeta are swapped", lambda right, p: [
         *right[:10], right[11], right[10]]),
     ("hidden", "slope of the output layer", lambda right, p: [
         right[i] / Seen(p).slope1[k] * Seen(p).slope[k] for i, k in enumerate((0, 2))]),
@@ -628,7 +628,7 @@ MORE = [  # exercise, its name for the slip, the answer from the right one and t
         gamma * (v - min(x)) / ((max(x) - min(x)) ** 2 + epsilon) ** 0.5 + beta for v in x]),
     ("batch_norm", "mean of the squares", lambda right, p: lambda x, gamma, beta, epsilon: (
         gamma * (np.array(x) - np.mean(x)) / (np.mean(np.square(x)) + epsilon) ** 0.5 + beta)),
-    ("capstone", "parts exchanged", lambda right, p: lambda *a: [right(*a)[i] for i in (2, 3, 0, 1)]),
+    ("capstone", "parts swapped", lambda right, p: lambda *a: [right(*a)[i] for i in (2, 3, 0, 1)]),
     ("dropout", "another mask", lambda right, p: lambda a, keep, q, training: (
         right(a, [True] * (len(a) - 1) + [not keep[-1]], q, training))),
     ("order", "kept from one call", lambda right, p: lambda root, order=[]: order.extend(topological(root)) or order),

@@ -197,7 +197,7 @@ def test_what_was_rounded_on_the_way_is_told_from_what_is_wrong():
 def test_an_axis_of_any_length_or_sign_is_told_from_the_right_one():
     course = Course("ada")
     u = np.array(EXERCISES["pca"].right(course.problem("pca")))
-    assert course.check("pca", -u).mistake.name == "turned round"
+    assert course.check("pca", -u).mistake.name == "the opposite direction"
     assert course.check("pca", -7.0 * u).mistake.name == "not of length 1"
     vectors = np.linalg.eigh(np.cov(np.transpose(course.problem("pca")["X"])))[1]
     assert course.check("pca", -2.0 * vectors[:, 1]).mistake.name == "the second axis"
@@ -368,7 +368,7 @@ def has_itself(*arguments):
 
 @pytest.mark.parametrize(("answer", "said"), [
     (loops, "did not end within"), (insists, "did not end within"), (prints, "did not end within"),
-    (yields_nothing, "more than 10,000 numbers"), (recurses, "without end"), (has_itself, "without end"),
+    (yields_nothing, "more than 10,000 numbers"), (recurses, "indefinitely"), (has_itself, "without end"),
     (leaves, "raised SystemExit: good-bye"), (interrupts, "raised KeyboardInterrupt"), (raises, "raised Unreadable"),
     (counts, "more than 10,000 numbers"), (lambda z: np.zeros(10**7), "more than 10,000 numbers"),
     (lambda z: Hostile(), "raised ZeroDivisionError"), (lambda z: Endless(), "did not end within"),

@@ -230,7 +230,7 @@ def test_what_is_not_right_is_neither_saved_over_what_is_nor_loaded(tmp_path, mo
         assert "this class is the library's Value" in capsys.readouterr().out
     assert file.read_text() == "# an older one\n"
     file.write_text(own_engine._text_of(engine("__neg__", ("return self * -1", "return self * 1"))))
-    assert own_engine.load() is own_engine.Value and "my_engine.py is not right (rule)" in capsys.readouterr().out
+    assert own_engine.load() is own_engine.Value and "my_engine.py is incorrect (rule)" in capsys.readouterr().out
 
 
 def test_a_backward_that_sets_1_in_every_call_is_named():
@@ -267,7 +267,7 @@ def test_an_engine_that_calls_itself_for_each_node_is_told_its_depth_and_used(tm
     finished = type("Value", (own_engine.Value,), {"backward": wrong.backward})
     own_engine.save(finished)
     Value = own_engine.load()
-    assert "lines, right up to a depth of about 1,000 operations.\n" in capsys.readouterr().out
+    assert "lines, correct up to a depth of about 1,000 operations.\n" in capsys.readouterr().out
     x = Value(3.0)
     (x * x + 1).backward()
     assert x.grad == 6.0

@@ -1,3 +1,3 @@
-"""Provides the course: the claims of the lecture as experiments, exercises, and ``mark`` for derivations."""
+"""Provides the course: experiments that test the lecture's claims, exercises, and ``mark`` for derivations."""
 
 from nn.lecture.derivations import mark as mark

@@ -130,10 +130,10 @@ def mark(text: str, where: Any, asked: str | None = None, **numbers: float) -> M
     text      the lines as on paper, such as ``δ¹_2 = δ²_1 w²_12 σ'(z¹_2) + …``; text after a # is ignored
     where     their subject: definitions, a Value with its graph, or the trace of a network
     asked     the derivative that the question asks for, such as ``"∂f/∂s"``: one of the lines must begin with it
-    numbers   of the inputs, if the lines substitute them into definitions
+    numbers   values of the inputs, if the lines substitute them into definitions
 
-    No ``text`` raises an error. ExpressionError, TypeError and ValueError are raised for invalid ``where``, ``asked``
-    and ``numbers``.
+    Never raises an error for ``text``. Raises ExpressionError, TypeError and ValueError for invalid ``where``,
+    ``asked`` and ``numbers``.
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         most = f"at most {MOST_CHARACTERS} characters of "
@@ -159,7 +159,7 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
     def blank(m: re.Match[str]) -> str:
         return " " * len(m[0])
 
-    awaits = ""  # whether the line before ended with = or with an operation
+    awaits = ""  # "=" or "sign", if the previous line ended with = or with an operation
     for number, raw in enumerate(lines, 1):
         if len(raw) > LONGEST_LINE:
             raise Unreadable(f"line {number} has {len(raw)} characters: write at most {LONGEST_LINE}")
@@ -200,7 +200,7 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
 
 
 def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
-    """Mark lines such as δ¹_k = … for each k; return the first marking that finds a fault."""
+    """Mark lines such as δ¹_k = … for each k; return the first marking with a wrong line."""
     leaf: Tree | None = ("name", world.leaves[0]) if len(world.leaves) == 1 else None
     reader = Reader(world.words, {}, leaf, world.activations)
 
@@ -214,7 +214,7 @@ def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
         bound = dict(zip(free, values))
         try:
             marking = _judge(text, world, reader.bound(bound), asked, strict=bool(free))
-        except Unreadable:  # there is no such left side
+        except Unreadable:  # the left side does not exist for these indices
             continue
         if free and not marking:
             before = [part for part in marking.parts if part.line <= (marking.line or 0)]
@@ -248,7 +248,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     parts, verdicts = marking.parts, marking.verdicts
     if not parts:
         return refuse(1, "There is no formula: begin with ∂f/∂s = …")
-    mine: list[Part] = []  # the student's own abbreviations, u = x²; one may use another
+    mine: list[Part] = []  # the student's own abbreviations, such as u = x²; they may use each other
     for part, value, after in [*zip(parts, parts[1:], [*parts[2:], None])] * 2:
         name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
         if part.starts and name and not reader.is_word(name[0]):
@@ -269,7 +269,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     compared = is_new = False
     if re.match(r"\s*&?\s*[=≈]", text):
         if not goal:
-            return refuse(1, "First name the derivative: begin with ∂f/∂s = …")
+            return refuse(1, "The derivative is not named: begin with ∂f/∂s = …")
         parts[0].starts, met_goal = False, True
         chain, truth = [(goal, show(goal))], [world.numbers(goal)]
         current = truth
@@ -296,7 +296,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             verdicts.setdefault(part.line, "✓")
             continue
         if not chain:
-            return refuse(part.line, f"First name the derivative of line {part.line}: begin with ∂f/∂s = …")
+            return refuse(part.line, f"Line {part.line} does not name its derivative: begin with ∂f/∂s = …")
         compared = True
         is_new |= chain[0][0] not in trees
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
@@ -329,12 +329,12 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     if compared and not is_new:
         refuse(parts[-1].line, "There is no new formula yet: continue with = …", "unfinished")
     if not met_goal:
-        refuse(1, f"The steps follow, but the question asks for {asked}: begin with it.", "another derivative")
+        refuse(1, f"Every step follows, but the question asks for {asked}: begin with it.", "another derivative")
     return marking
 
 
 def _variants(tree: Tree, world: World) -> list[Tree]:
-    """Return the tree and, if they differ, those in which a ∂f/∂x keeps the other named values fixed."""
+    """Return the tree and, if different, the trees in which a ∂f/∂x holds the other named values fixed."""
     found = [tree]
     for d in list(dict.fromkeys(x.tree for x in places(tree) if x.tree[0] == "d" and len(x.tree) == 4))[:4]:
         direct = (*d[:3], "direct")
@@ -344,11 +344,11 @@ def _variants(tree: Tree, world: World) -> list[Tree]:
 
 
 def _with_numbers(world: World, trees: Sequence[Tree], chain: Chain) -> Tree | None:
-    """Return the tree that follows, to its digits, once some names are replaced by the graph's own numbers."""
+    """Return the tree that follows, up to rounding, once some names are replaced by the graph's own numbers."""
     here = world.own or world.points[0]
 
     def rounding(tree: Tree, fixed: Mapping[Tree, float]) -> float:
-        """Return the change of the formula if each decimal number changes by half of its last digit."""
+        """Return how much the formula changes if each decimal number changes by half a unit in its last digit."""
         at, total = here.number(tree, fixed), 0.0
         for literal in {x.tree for x in places(tree) if x.tree[0] == "num" and "." in x.tree[2]}:
             mantissa, _, power = literal[2].lower().partition("e")
@@ -373,7 +373,9 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
     what = f"Line {part.line} does not follow"
     if len(chain) == 1 and start[0] == "d":
         what = f"Line {part.line} is not {show(start)}"
-    ending = "." if any(world.numbers(tree)) else f": {part} is undefined at points where the line before is defined."
+    ending = (
+        "." if any(world.numbers(tree)) else f": {part} is undefined at points where the previous line is defined."
+    )
     differ = []
     for at in world.points:
         x, y = at.number(before), at.number(tree)

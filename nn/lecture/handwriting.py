@@ -105,7 +105,7 @@ class Typed(NamedTuple):
 
 
 class Unreadable(ValueError):
-    """Raised for text that cannot be read; says where and what to write. ``slip`` is the name of a known slip."""
+    """Raised for text that cannot be read; gives the position and a remedy. ``slip`` is the name of a known slip."""
 
     def __init__(self, message: str, place: int = 0, slip: str = "unreadable") -> None:
         super().__init__(message)
@@ -134,11 +134,11 @@ def spellings(name: str) -> Iterator[str]:
 
 
 class Reader:
-    """Reads formulas that use these words, spelled as by ``spellings``.
+    """Reads formulas made of these words, spelled as ``spellings`` yields them.
 
     letters      the values of index letters, as in {"k": "2"}
     only         the input, if there is only one: f′ is the derivative with respect to it
-    activations  the meaning of the slides' g, by the name of its z
+    activations  the function that the slides' g denotes, by the name of its z
     """
 
     def __init__(
@@ -203,17 +203,17 @@ class Reader:
         return Unreadable(message, ends[min(self._at if at is None else at, len(ends) - 1)], slip)
 
     def _alien(self) -> str:
-        """Return the message for a sign that cannot start an operand."""
+        """Return the message for a symbol that cannot start an operand."""
         word = re.compile(r"\.\.\.|[^\W\d]\w*(?:\^\(\w+\))?(?:_\w+)?|.").match(self._text, self._at)
         name = re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), word[0]) if word else ""
         if name in ("…", "..."):
-            return "write every term out instead of …"
+            return "… is ambiguous: write out every term"
         layer = m[1] if (m := re.search(r"(?:δ|delta|W)\^\(?(\d)", self._text)) else ""
         units = list(dict.fromkeys(show(x) for t, x in self.words.items() if t.startswith(f"δ^({layer}")))
         unit = units[-1 if len(units) < 2 else 1] if units else ""
         if MATRICES.search(self._text) or (unit and VECTOR.match(self._text, self._at)):
-            one_unit = f"the line for one unit, {unit} = …" if unit else "one line for each, as ∂f/∂x = …"
-            return f"only single numbers can be marked, not vectors and matrices: write {one_unit}"
+            one_unit = f"the line for one unit, {unit} = …" if unit else "one line for each, as in ∂f/∂x = …"
+            return f"mark cannot judge vectors and matrices: write {one_unit}"
         if name[:1].isalpha():
             known = {x[1] for x in self.words.values() if x[0] == "name"} - {*map(unnamed, range(99))}
             alike = sorted(known, key=lambda x: (x.partition("_")[2] != name.partition("_")[2], len(x), x))
@@ -265,7 +265,7 @@ class Reader:
         factors = [self._factor()]
         while self._starts():
             if self._peek().isdigit() and factors[-1][0] == "num":
-                raise self._error("write · between two numbers")
+                raise self._error("two numbers are adjacent: write · between them")
             factors.append(self._factor())
         return one("*", factors)
 
@@ -318,7 +318,7 @@ class Reader:
                 is_call = m[0] in self.calls and (m[0] not in self.words or re.match(r"\s*′*\s*\(", after))
                 self._at = m.end()
                 return self._call(m[0], start) if is_call else self._name(m[0], start)
-        raise self._unknown() if c else self._error("the end lacks a name, a number or a bracket")
+        raise self._unknown() if c else self._error("a name, a number or a bracket is missing at the end")
 
     def _derivative(self, m: re.Match[str]) -> Tree:
         start, of = self._at, self.words.get(m["of"])
@@ -328,7 +328,7 @@ class Reader:
             over = self._match(r"\s*/\s*[∂d]\s*")
             word = self._word.match(self._text, over.end()) if over else None
             if not word or word[0] not in self.words:
-                raise self._error("write the variable of the derivative, as in ∂(xy)/∂x")
+                raise self._error("this derivative lacks its variable: write it as in ∂(xy)/∂x")
             self._at, wrt = word.end(), self.words[word[0]]
         else:
             self._at, wrt = m.end(), self.words[m["wrt"]]
@@ -336,7 +336,7 @@ class Reader:
         if wrt[0] == "name":
             return ("d", of, wrt, "total")
         if not self.only:
-            raise self._error("differentiate with respect to a name that is defined, as in ∂f/∂s", start)
+            raise self._error("the variable of a derivative must be a defined name, as in ∂f/∂s", start)
         return ("·", ("d", of, self.only, "total"), ("inv", ("d", wrt, self.only, "total")))  # the student's u = x²
 
     def _unknown(self) -> Unreadable:
@@ -354,7 +354,7 @@ class Reader:
                 return self._error(f"there is no {name}{m[3]}: one of its indices is wrong", slip="wrong index")
         is_derivative = self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]")
         if is_derivative and not MATRICES.search(self._text) and not self._match(VECTOR.pattern):
-            return self._error("write a derivative as ∂f/∂x with names that are defined")
+            return self._error("a derivative must have the form ∂f/∂x with defined names")
         return self._error(self._alien())
 
     def _name(self, word: str, start: int) -> Tree:
@@ -369,7 +369,7 @@ class Reader:
             self._at = given.end()
         wrt = self.words[names[0]] if primes and len(names) == 1 and names[0] in self.words else self.only
         if primes and (primes > 1 or not wrt or wrt[0] != "name"):
-            raise self._error(f"write ∂{word}/∂x: a prime does not name the variable", start)
+            raise self._error(f"a prime does not name the variable: write ∂{word}/∂x", start)
         return ("d", tree, wrt, "total") if primes else tree
 
     def _call(self, word: str, start: int) -> Tree:
@@ -381,7 +381,7 @@ class Reader:
         if self._take("^"):  # sin²x
             power = self._bracketed() if self._peek() == "(" else self._base()
         if not self._starts() and self._peek() != "|":
-            raise self._error(f"{word}{'′' * primes} needs its argument: write {word}{'′' * primes}(…)", start)
+            raise self._error(f"{word}{'′' * primes} lacks its argument: write {word}{'′' * primes}(…)", start)
         args = [self._bracketed("),") if (is_open := self._peek() == "(") else self._factor()]
         while self._text[self._at - 1] == "," if is_open else self._habits[0] and self._starts():
             self._at -= is_open  # _bracketed expects to be at a bracket
@@ -397,7 +397,7 @@ class Reader:
         """Parse Σ_j and the terms that follow, for every j for which the names exist."""
         m = self._match(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])\s*(?:=\s*(\d+))?\s*\)?\s*(?:\^\s*\(?\s*(\d+)\s*\)?)?")
         if not m:
-            raise self._error("write the index below the sum: Σ_j")
+            raise self._error("the sum has no index: write Σ_j")
         rest, ends = Typed(self._text, self._places).part(m.end()), self._at
         terms: list[Tree] = []
         for value in range(int(m[2] or 1), int(m[3] or 99) + 1):

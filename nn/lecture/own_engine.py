@@ -106,14 +106,14 @@ def save(engine: type, file: str = "my_engine.py") -> None:
     try:
         source = _text_of(engine)
     except OSError:
-        print("Not saved: Python cannot show the source of this class. Write it in a notebook's cell or in a file.")
+        print("Not saved: Python cannot show the source of this class. Define it in a notebook cell or in a file.")
         return
     with TemporaryDirectory() as folder:
         trial = Path(folder, Path(file).name)
         trial.write_text(source, encoding="utf-8")
         verdict = check_engine(trial)
     if not _is_usable(verdict):
-        print(f"Your engine is not saved yet because the file would not be right:\n\n{verdict}")
+        print(f"Your engine is not saved yet because the file would be wrong:\n\n{verdict}")
         return
     write_whole(Path(file), source.encode())
     print(f"{text_name(file)} now contains your engine, {len(source.splitlines())} lines in one class.")
@@ -121,7 +121,7 @@ def save(engine: type, file: str = "my_engine.py") -> None:
 
 
 def load(file: str = "my_engine.py") -> Any:
-    """Return the class in a file if it is complete and right, otherwise the finished one; print which, and why.
+    """Return the class in a file if it is complete and correct, otherwise the finished one; print which, and why.
 
     >>> Value = load("no_engine.py")
     There is no no_engine.py here yet, so this notebook uses the finished engine of notebook 1.
@@ -136,7 +136,7 @@ def load(file: str = "my_engine.py") -> Any:
         lacking, verdict = _lacks(engine), check_engine(engine)
         problem = f"{name} still lacks {lacking}" if lacking else ""
         if not problem and not _is_usable(verdict):
-            problem = f"{name} is not right ({verdict.bugs[0]})"
+            problem = f"{name} is incorrect ({verdict.bugs[0]})"
     except (Exception, SystemExit) as error:
         problem = f"{name} cannot be read ({type(error).__name__})"
     if not Path(file).exists():
@@ -150,11 +150,11 @@ def load(file: str = "my_engine.py") -> Any:
 
 
 def _is_usable(verdict: EngineVerdict) -> bool:
-    return bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes a chain of that length
+    return bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes a chain deep enough to matter
 
 
 def _in_words(verdict: EngineVerdict) -> str:
-    return str(verdict) if verdict else "right up to a depth of about 1,000 operations"
+    return str(verdict) if verdict else "correct up to a depth of about 1,000 operations"
 
 
 def _lacks(engine: type) -> str:

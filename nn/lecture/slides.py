@@ -1,4 +1,4 @@
-"""Provides the network of the slides, which the notebooks share: 2-3-2 with sigmoids in both layers."""
+"""Provides the network on the slides, which the notebooks share: 2-3-2 with sigmoids in both layers."""
 
 from nn.layers import MLP
 

@@ -25,12 +25,12 @@ FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "tanh", "σ", "relu", "sinh", "c
 INVERSE = {"extra term": "term missing", "extra factor": "factor missing", "sum for product": "product for sum"}
 INVERSE |= {b: a for a, b in INVERSE.items()} | {"path forgotten": "extra term"}
 INVERSE |= {f"{x} forgotten": "extra factor" for x in ("slope", "upstream", "inner derivative", "weight")}
-WRONG_RULES = {  # by which students differentiate f
+WRONG_RULES = {  # that students use to differentiate f
     "inner derivative forgotten": "The derivative of the inner function is missing.",
     "inner derivative inside": "The inner derivative is a factor: it does not belong inside the function.",
     "inner derivative inside, and outside": "The inner derivative does not belong inside the function.",
-    "power rule": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
-    "power rule, and inside": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
+    "power rule": "The power rule applies to a fixed exponent, xⁿ; here the exponent varies.",
+    "power rule, and inside": "The power rule applies to a fixed exponent, xⁿ; here the exponent varies.",
     "product of derivatives": "You multiplied the derivatives of the factors: differentiate one factor at a time.",
 }
 ADDS, MULTIPLIES = "The paths add: {}.", "Along a path the factors multiply: {}."
@@ -215,7 +215,7 @@ class SlipSearch:
             if v != self.root and self.world.agree(wrong, self.world.numbers(total(self.of, v))):
                 yield Slip("another derivative", self.before, "This is {}.", (total(self.of, v),))
         for x, y in combinations([v for v in names if v in atoms(wrong)][:5], 2):
-            yield Slip("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are exchanged.", (x, y))
+            yield Slip("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are swapped.", (x, y))
         if self.wrt and len(self.chain) == 1 and self.world.agree(wrong, self.world.numbers(self.of)):
             yield Slip("not differentiated", self.before, "This is {} itself, not its derivative.", (self.of,))
 
@@ -250,12 +250,12 @@ class SlipSearch:
                 yield place.swap(name, new, substitute(wrong, (x, new)) if again else None)
 
     def _mapped(self, wrong: Tree) -> Iterator[Slip]:
-        """Yield changes of all names: two indices exchanged, a for δ."""
+        """Yield changes of all names: two indices swapped, a for δ."""
         names = {x for x, _, _ in places(wrong) if x[0] == "name" and "_" in x[1]}
         for i, j in ("12", "13", "23", "14", "24", "34"):
             swap = str.maketrans(i + j, j + i)
             pairs = [(x, ("name", f"{a}_{b.translate(swap)}")) for x in names for a, b in [x[1].split("_", 1)]]
-            yield Slip("wrong index", substitute(wrong, *pairs), f"The indices {i} and {j} are exchanged.")
+            yield Slip("wrong index", substitute(wrong, *pairs), f"The indices {i} and {j} are swapped.")
         for letter in "az":
             units = [x for x in names if x[1][0] == letter and "z" + x[1][1:] in self.names]
             deltas = [(x, ("d", self.root, ("name", "z" + x[1][1:]), "total", "δ")) for x in units]

@@ -198,10 +198,10 @@ class World:
         return [at.number(tree, fixed) for at in self.points]
 
     def agree(self, tree: Tree, target: Sequence[Number], within: float = 0.0) -> bool:
-        """Return whether a formula has these numbers at all points, and at three or more of them.
+        """Return whether a formula has these numbers at every point that counts, and whether enough points count.
 
-        A point does not count if either number is undefined or if cancellation leaves too few digits; nor do the
-        graph's own numbers, which may be at a kink.
+        A point does not count if either number is undefined or if cancellation leaves too few digits. The graph's
+        own numbers do not count either, because they may be at a kink.
         """
         met = tried = 0
         for at, there in zip(self.points, target):

@@ -25,7 +25,7 @@ COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # widths; they
 def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = None) -> Iterator[Result]:
     """Run the experiments with these names, or all of them, and yield each result as soon as it is ready.
 
-    A picture of each is written to the folder ``out``. On a terminal, a bar shows the progress. Raises ValueError for
+    A picture of each is written to the folder ``out``. A terminal shows a progress bar. Raises ValueError for
     an unknown name before anything runs.
 
     >>> [result.word for result in run(["unstable"])]

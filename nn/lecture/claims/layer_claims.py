@@ -39,7 +39,7 @@ def redundancy(seed: int = 0) -> Result:
     return Result(
         "D2", "Dropout forces a redundant representation: no unit is indispensable",
         f"increase of the loss when each of {UNITS} hidden relus is removed, moons; {len(groups[0])} networks "
-        f"per group, p = 0, .5 (loss {loss:.3f}, {loss_dropped:.3f}), and p = 0 stopped at the latter's loss",
+        f"per group: p = 0 (loss {loss:.3f}), p = .5 (loss {loss_dropped:.3f}), p = 0 stopped at the loss of p = .5",
         {
             f"mean increase {rise:.3f} without, {rise_dropped:.3f} with dropout": rise_dropped < 0.9 * rise,
             f"for the most important unit {worst:.3f}, {worst_dropped:.3f}": worst_dropped < 0.9 * worst,
@@ -68,7 +68,7 @@ def three_groups(seed: int) -> list[list[tuple[float, Numbers]]]:
 
 
 def missed(model: MLP, data: Dataset) -> Numbers:
-    """Return the increases of the loss when one hidden unit is removed, the largest first."""
+    """Return the increase of the loss for each hidden unit when it is removed, the largest first."""
     whole, rises = loss_of(model, data), []
     for w in linear_layers(model)[-1].W[0]:
         old, w.data = w.data, 0.0
@@ -100,7 +100,7 @@ def ensemble(seed: int = 0) -> Result:
     is_mean, is_geometric = abs(middle - evaluated) < 1e-12, abs(geometric - sigma) < 1e-12
     return Result(
         "D3", "Dropout trains a large ensemble, and evaluation is its mean",
-        "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons",
+        "all 8 masks of one unit, before and after σ; all 64 thinned 2-6-1 networks on 60 moons",
         {
             f"mean of masks {middle:g}, evaluation {evaluated:g}": is_mean,
             f"normalised geometric mean after σ {geometric:.6f}, evaluation {sigma:.6f}": is_geometric,
@@ -114,7 +114,7 @@ def ensemble(seed: int = 0) -> Result:
 
 
 def one_unit() -> tuple[Numbers, float]:
-    """Return the outputs of a linear unit with the masks 000, 001, … 111, and its output in evaluation."""
+    """Return the outputs of a linear unit with the masks 000, 001, … 111, and its output in evaluation mode."""
     unit, x = Linear(3, 1), [1.0, -1.0, 2.0]
     unit.load_state_dict({"W": [[1.0, 2.0, 3.0]], "b": [0.0]})
     masked = [Sequential(Dropout(0.5, Script(bits)), unit) for bits in product((0, 1), repeat=3)]
@@ -134,7 +134,7 @@ def thinned(seed: int, units: int = 6) -> tuple[Numbers, float, float]:
             dropout.rng = Script(bits * len(data.y))
             ones = [floats.sigmoid(z.data) for z in model.batch(data.X)]
             right.append([p if y else 1.0 - p for p, y in zip(ones, data.y)])
-    *losses, of_mean = (fmean(-log(max(p, 1e-300)) for p in shares) for shares in [*right, means(right)])
+    *losses, of_mean = (fmean(-log(max(p, 1e-300)) for p in row) for row in [*right, means(right)])
     return losses, of_mean, loss_of(model, data)
 
 
@@ -175,8 +175,8 @@ def scale(seed: int = 0) -> Result:
     xlabel, ylabel = "scale of the initial weights, relative to Xavier's", "training loss after 8 epochs"
     return Result(
         "D8", "Batch normalisation makes gradients depend less on the scale of weights and their initial values",
-        f"∂L/∂W¹ for W¹ and 10 W¹; loss of 2-6-6-1 on moons after 8 epochs, hidden W from {len(SCALES)} scales, "
-        "means of 3",
+        "∂L/∂W¹ for W¹ and 10 W¹; loss of a 2-6-6-1 network on moons after 8 epochs, hidden W initialised at "
+        f"{len(SCALES)} scales, mean of 3 runs",
         {
             f"10 W¹ has {ratio_with:.4f} times the gradient ({ratio:.2f} without normalisation)": is_tenth,
             f"and changes outputs by {output_with:.0e} ({output:.1f})": output_with < 1e-3,
@@ -190,7 +190,7 @@ def scale(seed: int = 0) -> Result:
 
 
 def times_ten(seed: int, batch_norm: bool) -> tuple[float, float, float]:
-    """Return ‖∂L/∂W¹‖ for 10 W¹ over that for W¹, the largest change of an output for 10 W¹, the largest |∂L/∂b¹|."""
+    """Return ‖∂L/∂W¹‖ for 10 W¹ over that for W¹, the largest change of an output, and the largest |∂L/∂b¹|."""
     data = moons(60, rng=Random(f"{seed} moons"))
     model = MLP(2, [6, 6, 1], rng=Random(f"{seed} weights"), activation="tanh", batch_norm=batch_norm)
     first, sizes, outputs = linear_layers(model)[0], [], []
@@ -217,21 +217,21 @@ def scaled_loss(seed: int, factor: float, batch_norm: bool) -> float:
 def mean_losses(
     seed: int, n: int, sizes: list[int], rate: float, epochs: int, batch_size: int, **options: Any
 ) -> Numbers:
-    """Return the training loss of each epoch on n moons, as the mean of three networks."""
+    """Return the training loss of each epoch on n moons, averaged over three networks."""
     data = moons(n, rng=Random(f"{seed} moons"))
     return means(trained(seed, k, data, sizes, rate, epochs, batch_size, **options)[1] for k in range(3))
 
 
 def higher_rates(seed: int = 0) -> Result:
-    """D8: train the same networks, with the same orders of the examples, at six rates."""
+    """D8: train the same networks, with the examples in the same order, at six rates."""
     sizes = [6, 6, 6, 1]
     losses = [[mean_losses(seed, 60, sizes, rate, 12, 20, batch_norm=b)[-1] for rate in RATES] for b in (False, True)]
     low, high = (max((rate for rate, loss in zip(RATES, row) if loss < LEARNED), default=0.0) for row in losses)
     xlabel, ylabel = "learning rate η of SGD", "training loss after 12 epochs (at most 10)"
     return Result(
         "D8", "Batch normalisation allows higher learning rates",
-        f"loss of 2-6-6-6-1 (relu) on moons after 12 epochs at {len(RATES)} rates of SGD, means of 3",
-        {f"highest rate that ends below {LEARNED:.2f}: {high:g} with, {low:g} without normalisation": high > low},
+        f"loss of a 2-6-6-6-1 relu network on moons after 12 epochs of SGD at {len(RATES)} rates, mean of 3 runs",
+        {f"highest rate with a loss below {LEARNED:.2f}: {high:g} with, {low:g} without normalisation": high > low},
         dict(zip(LABELS, losses)),
         curves(RATES, xlabel, ylabel, horizontal={"half the loss of guessing": LEARNED}, xscale="log", yscale="log"),
     )  # fmt: skip
@@ -244,8 +244,8 @@ def saturating(seed: int = 0) -> Result:
     (plain, normalised), epochs = (curve[-1] for curve in losses), range(1, len(losses[0]) + 1)
     return Result(
         "D8", "Batch normalisation allows the use of saturating nonlinearities",
-        f"training loss of 2-6-6-6-6-1 with σ over {epochs[-1]} epochs of moons, SGD, η = 1, means of 3",
-        {f"it ends at {normalised:.3f} with, {plain:.3f} without": normalised < min(LEARNED, 0.5 * plain)},
+        f"training loss of a 2-6-6-6-6-1 σ network on moons over {epochs[-1]} epochs of SGD, η = 1, mean of 3 runs",
+        {f"final loss {normalised:.3f} with, {plain:.3f} without it": normalised < min(LEARNED, 0.5 * plain)},
         dict(zip(LABELS, losses)),
         curves(epochs, "epoch", "training loss", ylim=(0, None)),
     )  # fmt: skip
@@ -253,25 +253,25 @@ def saturating(seed: int = 0) -> Result:
 
 def less_dropout(seed: int = 0) -> Result:
     """D8: train on a few noisy examples, which a network memorises, with and without three remedies."""
-    training, held_back = map(list, zip(*(few_examples(seed, *kind) for kind in KINDS.values())))
-    plain, dropout, normalised, both = held_back
+    training, held_out = map(list, zip(*(few_examples(seed, *kind) for kind in KINDS.values())))
+    plain, dropout, normalised, both = held_out
     saved, saved_with = plain - dropout, normalised - both
     is_low = normalised < plain and normalised <= 1.05 * dropout
     return Result(
         "D8", "Batch normalisation may reduce the need for dropout",
-        "loss of 2-16-1 on 30 noisy moons and on 300 held out, dropout .5, batch normalisation, means of 4",
+        "loss of a 2-16-1 network on 30 noisy moons and 300 held-out ones, dropout .5, batch norm, mean of 4 runs",
         {
             f"held-out loss {plain:.2f} plain, {dropout:.2f} dropout, {normalised:.2f} batch normalisation": is_low,
             f"dropout without normalisation lowers the loss by {saved:.2f}": dropout < plain - 0.01,
             f"dropout with normalisation lowers it by {saved_with:.2f}": saved_with < 0.5 * saved,
         },
-        {"training": training, "held out": held_back},
+        {"training": training, "held out": held_out},
         curves(list(KINDS), "", "loss at the end", partial(style, linestyle="none", markersize=9), ylim=(0, None)),
     )  # fmt: skip
 
 
 def few_examples(seed: int, p: float, batch_norm: bool) -> Numbers:
-    """Return the loss on 30 noisy training examples and on 300 held out, as means of four networks."""
+    """Return the loss on 30 noisy training examples and 300 held-out ones, averaged over four networks."""
     unseen, losses = moons(300, 0.3, Random(f"{seed} held back")), []
     for k in range(4):
         data = moons(30, 0.3, Random(f"{seed} training {k}"))

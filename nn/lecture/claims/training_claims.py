@@ -40,14 +40,14 @@ def progress(seed: int = 0) -> Result:
     evaluations, xlabel = range(0, 5 * ALL + 1, 10), "gradient evaluations (examples differentiated)"
     return Result(
         "C2", "Small batches make progress before the whole training set has been seen",
-        f"loss of 2-8-1 on 100 moons over {evaluations[-1]} gradient evaluations, batches of "
+        f"loss of a 2-8-1 network on 100 moons over {evaluations[-1]} gradient evaluations, batches of "
         f"{', '.join(map(str, SIZES))}, each at the best of {len(RATES)} rates",
         {
             f"after half of the set, the loss fell from {start[2]:.3f} to {half[0]:.3f} (1), {half[1]:.3f} (10), "
             f"{half[2]:.3f} (all)": max(half[:2]) < 0.9 * start[2] <= half[2],
             f"after the set, it is {seen[0]:.3f}, {seen[1]:.3f}, {seen[2]:.3f} (after {evaluations[-1]} evaluations "
             f"{end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})": max(seen[:2]) < seen[2],
-            f"the mean of the gradients is the gradient of the mean, to {difference:.0e}": difference < 1e-12,
+            f"the mean of the gradients is the gradient of the mean, to within {difference:.0e}": difference < 1e-12,
         },
         {f"batches of {size}, η = {rate:g}": row for size, (_, rate), row in zip(SIZES, found, losses)},
         curves(evaluations, xlabel, "training loss", vertical={"every example seen once": ALL}, ylim=(0, None)),
@@ -55,14 +55,14 @@ def progress(seed: int = 0) -> Result:
 
 
 def moons_training(seed: int, size: int, rate: float) -> Training:
-    """Prepare the training of 2-8-1 on 100 moons with SGD and mini-batches of this size."""
+    """Prepare the training of a 2-8-1 network on 100 moons with SGD and mini-batches of this size."""
     data, model = moons(ALL, rng=Random(f"{seed} moons")), MLP(2, [8, 1], "tanh", rng=Random(f"{seed} weights"))
     sgd = SGD(model.parameters(), rate)
     return Training(model, binary_cross_entropy, sgd, data, batch_size=size, progress=False, engine="eager")
 
 
 def example_gradients(seed: int) -> list[Numbers]:
-    """Return the gradient of the mean loss of all examples, then of the loss of each example."""
+    """Return the gradient of the mean loss over all examples, then that of each example's loss."""
     training = moons_training(seed, 1, 1.0)
     X, y, *_ = training.training
     examples = [(X, y), *(([x], [y_i]) for x, y_i in zip(X, y))]
@@ -70,7 +70,7 @@ def example_gradients(seed: int) -> list[Numbers]:
 
 
 def descend(seed: int, size: int, rate: float) -> tuple[float, Numbers]:
-    """Return the losses after 0, 10, 20, … gradient evaluations of five epochs, after their mean."""
+    """Return the mean of the losses after 0, 10, 20, … gradient evaluations in five epochs, and these losses."""
     training, rng = moons_training(seed, size, rate), Random(f"{seed} order")
     losses = [loss_of(training.model, training.training)]
     for _ in range(5):
@@ -90,7 +90,7 @@ def zero_start(seed: int = 0) -> Result:
     labels = (f"{start}: {share:.0%} right" for start, share in zip(("all 0", "all .1", "Xavier, random"), right))
     return Result(
         "C4", "Units with equal initial weights (zero initialisation) stay equal",
-        f"rows of W¹ of 2-6-1 (σ) over {epochs[-1]} epochs of xor: initial weights 0, .1, Xavier's",
+        f"rows of W¹ of a 2-6-1 σ network over {epochs[-1]} epochs on xor: initial weights 0, .1, Xavier's",
         {
             f"from 0 they differ by at most {none:g}, although they change by {moved[0]:.2f}": none == 0.0,
             f"from .1 by at most {same:g}, while changing by {moved[1]:.2f}": same == 0.0,
@@ -102,7 +102,7 @@ def zero_start(seed: int = 0) -> Result:
 
 
 def learn_xor(seed: int, init: Initializer) -> tuple[Numbers, float, float]:
-    """Return the largest difference in a column of W¹ by epoch, the largest change of its weights, the accuracy."""
+    """Return the largest difference in a column of W¹ by epoch, its weights' largest change, and the accuracy."""
     data, order = xor(80, noise=0.05, rng=Random(f"{seed} xor")), Random(f"{seed} order")
     model = MLP(2, [6, 1], rng=Random(f"{seed} weights"), activation="sigmoid", init=init)
     weights = [model.state_dict()["net.layers.0.W"]]
@@ -127,7 +127,7 @@ def unstable(seed: int = 0) -> Result:
             f"one unit, w = 8: {exploding[0]:.0f}": exploding[0] > 100.0,
             f"ten σ units, Xavier: {sigmoid[0]:.1e}": sigmoid[0] < 0.01,
             f"ten relus, N(0, 1): {large[0]:.0f}": large[0] > 100.0,
-            f"ten relus, He's weights, keep its size: {he[0]:.2f}": 0.1 < he[0] < 10.0,
+            f"ten relus, He, where δ keeps its size: {he[0]:.2f}": 0.1 < he[0] < 10.0,
         },
         dict(zip(labels, (vanishing, exploding, sigmoid, large, he))),
         curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", partial(style, token="grad"), yscale="log", xticks=layers),
@@ -168,13 +168,13 @@ def settling(seed: int = 0) -> Result:
     (low, high), less = sorted(fixed[-2:]), spread(smaller[-2:])
     swing, slow_end, hasty_end = high - low, abs(inverse[-1] - 1.0), abs(hasty[-1] - 1.0)
     return Result(
-        "C6", "SGD converges with decaying learning rates, but not at a constant one",
+        "C6", "SGD converges with a decaying learning rate, but not with a constant one",
         "w on ½(w − x)², x = 0, 2, 0, 2, … (optimum 1): rates .5, .05, 1/t, .5·.5ᵗ, whole batch",
         {
             f"at η = .5, w still oscillates by {swing:.3f}, {low:.3f} ↔ {high:.3f}": swing > 0.1,
             f"at η = .05 by {less:.3f}, which is less but not 0": 0.01 < less < swing,
-            f"with η = 1/t it ends {slow_end:.1g} from the optimum": slow_end < 1e-6,
-            f"with η = .5·.5ᵗ, which also decays, it ends {hasty_end:.2f} from the optimum": hasty_end < 1e-6,
+            f"with η = 1/t, w ends {slow_end:.1g} from the optimum": slow_end < 1e-6,
+            f"with η = .5·.5ᵗ, which also decays, w ends {hasty_end:.2f} from the optimum": hasty_end < 1e-6,
         },
         dict(zip(("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch"), (path[:61] for path in paths))),
         curves(range(61), "step", "w", horizontal={"optimum": 1.0}),
@@ -212,10 +212,10 @@ def batch_noise(seed: int = 0) -> Result:
 
     return Result(
         "C7", "Mini-batches reduce the noise of the gradient",
-        "variance of ∂L/∂w over all batches of 0, 1, 2, 3; of the gradient of 2-8-1 on 100 moons, 200 batches",
+        "variance of ∂L/∂w over all batches of 0, 1, 2, 3; of a 2-8-1 network's gradient, 200 batches of 100 moons",
         {
             f"variance {', '.join(f'{v:.3f}' for v in variances)} for m = 1 … 4": is_falling,
-            f"the mean stays {averages[0]:g}, to {spread(averages):.0e}": spread(averages) < 1e-12,
+            f"the mean stays {averages[0]:g} to within {spread(averages):.0e}": spread(averages) < 1e-12,
             f"in the network, one example has {ratio:.1f} times the variance of ten (11 in theory)": ratio > 5.0,
         },
         {
@@ -250,7 +250,7 @@ def network_noise(seed: int) -> Numbers:
 
 def architecture(seed: int = 0) -> Result:
     """C9: train nine architectures on one task, each with the same number of updates."""
-    table = [[shares(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
+    table = [[accuracies(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
     parts = {name: [[cell[i] for cell in row] for row in table] for i, name in enumerate(("training", "held-out"))}
     layers = [f"{depth} hidden layer" + "s" * (depth > 1) for depth in DEPTHS]
     checks = {}
@@ -263,7 +263,7 @@ def architecture(seed: int = 0) -> Result:
     return Result(
         "C9", "Model architecture decides: wider and deeper networks learn more",
         f"accuracy on 100 training and 200 held-out points of two spirals, {'/'.join(map(str, DEPTHS))} hidden "
-        f"layers of {'/'.join(map(str, WIDTHS))} relus, means of 2",
+        f"layers of {'/'.join(map(str, WIDTHS))} relus, mean of 2 runs",
         checks,
         {f"{layers[i]}, {name}": rows[i] for i in range(len(DEPTHS)) for name, rows in parts.items()},
         curves(
@@ -273,8 +273,8 @@ def architecture(seed: int = 0) -> Result:
     )  # fmt: skip
 
 
-def shares(seed: int, depth: int, width: int) -> Numbers:
-    """Return the accuracy on training and on held-out data, as means of two networks."""
+def accuracies(seed: int, depth: int, width: int) -> Numbers:
+    """Return the accuracy on training and on held-out data, averaged over two networks."""
     data, unseen = spirals(100, 0.05, Random(f"{seed} train")), spirals(200, 0.05, Random(f"{seed} test"))
     models = [trained(seed, k, data, [width] * depth + [1], 0.03, 25, 10, adam=True)[0] for k in range(2)]
     return means([accuracy(model, part) for part in (data, unseen)] for model in models)
@@ -298,13 +298,13 @@ def all_positive(seed: int = 0) -> Result:
 
     return Result(
         "D4", "If all inputs are positive, the gradients on w are all positive or all negative",
-        f"signs of ∂L/∂w of a neuron of {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
+        f"signs of ∂L/∂w of a neuron with {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
         f"{len(zigzag) - 1} steps",
         {
             f"one example: {positive} of {2**N} patterns, {against} against the sign of δ": is_with_delta,
             f"zero-centred: {others} patterns": others > 2,
             f"path / straight line {detour:.1f} for positive, {direct:.1f} for centred inputs": detour > 1.2 * direct,
-            f"{mixed:.0%} of batches of {M} (δ of both signs) have both signs": mixed == 0.0,
+            f"{mixed:.0%} of batches of {M} (δ of both signs) have gradients of both signs": mixed == 0.0,
         },
         {"positive inputs": zigzag, "zero-centred inputs": straight},
         draw,
@@ -312,7 +312,7 @@ def all_positive(seed: int = 0) -> Result:
 
 
 def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
-    """Return the signs of ∂L/∂w_k and ∂L/∂b for positive examples, zero-centred ones, mini-batches of the former."""
+    """Return the signs of ∂L/∂w_k and ∂L/∂b for positive examples, zero-centred ones, and positive mini-batches."""
     rng, neuron = Random(f"{seed} inputs"), Linear(N, 1, init=zero)  # δ = ∂L/∂b = −y, of either sign
     X = [[rng.uniform(0.0, 1.0) for _ in range(N)] for _ in range(200)]
     y = [x[0] - x[1] + rng.gauss(0.0, 0.1) for x in X]

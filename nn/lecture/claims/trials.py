@@ -39,7 +39,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """The word with its numbers; the parts that were contradicted come first."""
+        """The word with the measured numbers; contradicted parts come first."""
         true, false = ("; ".join(part for part, is_so in self.checks.items() if is_so == x) for x in (True, False))
         return f"{self.word}: " + ". Confirmed: ".join(filter(None, [false and f"contradicted: {false}", true]))
 
@@ -76,7 +76,7 @@ def curves(
 def fit(
     model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False
 ) -> Numbers:
-    """Train with SGD or Adam and return the loss of each epoch: WORST from the epoch in which a number overflows."""
+    """Train with SGD or Adam and return the loss of each epoch, WORST from the first epoch with an overflow."""
     optimizer = (Adam if adam else SGD)(model.parameters(), rate)
     # node by node, so that the order of additions, and hence the last digit of a result, is the same on every machine
     training = Training(
@@ -104,7 +104,7 @@ def loss_of(model: Module, data: Dataset) -> float:
 
 
 def gradient(model: Module, loss: Loss, X: list[Numbers], y: list[Any]) -> Numbers:
-    """Return the gradient of the mean loss of these examples, one number per parameter."""
+    """Return the gradient of the mean loss over these examples, one number per parameter."""
     model.zero_grad()
     mean_loss(loss, model.batch(X), y).backward()
     return [p.grad for p in model.parameters()]

@@ -1,4 +1,4 @@
-"""Provides exercises that diagnose a wrong answer by comparing it with the answers that known mistakes give.
+"""Provides exercises that diagnose a wrong answer by comparing it with the answers that known mistakes produce.
 
 Each student has different numbers, made from the name. An answer is a list of numbers, or a function that is run on
 several cases.
@@ -64,7 +64,7 @@ class Course:
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
-    Hint 1 of 3: x and y contain r, y and z contain s. Draw the graph and count the paths.
+    Hint 1 of 3: x and y contain r; y and z contain s. Draw the graph and count the paths.
     >>> problem = course.problem("xyz")
     >>> r, s = problem["r"], problem["s"]
     >>> bool(course.check("xyz", [2 * r * s * s, 2 * r * r * s]))
@@ -96,7 +96,7 @@ class Course:
         return Text(f"Hint {count} of {len(exercise.hints)}: {exercise.hints[count - 1]}")
 
     def check(self, name: str, answer: Any) -> Feedback:
-        """Return the feedback: true for a right answer, otherwise with the known mistake that explains the answer."""
+        """Return the feedback: true for a correct answer, otherwise with the known mistake that explains it."""
         exercise = self._exercise(name)
         feedback = exercise.check(exercise.problem(self.student), answer)
         if feedback or exercise.is_code or not self._other_numbers:
@@ -104,7 +104,7 @@ class Course:
         return replace(feedback, text=f'{feedback.text} {self._other_numbers} `course.ask("{name}")` shows yours.')
 
     def grade(self, name: str, answer: Any, points: float = 1.0) -> Grade:
-        """Return the points for an answer, shown with the feedback. Its output to stderr is sent to stdout."""
+        """Return the points for an answer, shown with the feedback. Output to stderr is sent to stdout."""
         # nbgrader gives no points for a cell that wrote to stderr
         with catch_warnings(), redirect_stderr(sys.stdout):
             simplefilter("ignore")

@@ -1,8 +1,8 @@
 """Defines an exercise: its numbers, its right answer, and the mistakes that explain a wrong one.
 
-An exercise is one calculation with switches: without switches it is right, and each of its own mistakes sets some.
+An exercise is a calculation with switches: with none set it is right, and each of its own mistakes sets some.
 A wrong answer is compared with these mistakes, then with slips that can happen anywhere (``generic_slips``), then
-with two at once. The first level that explains every number decides; if two mistakes on it explain the numbers
+with pairs of both. The first level that explains every number decides; if two mistakes on it explain the numbers
 equally well, the feedback names both.
 """
 
@@ -29,27 +29,27 @@ from nn.lecture.exercises.generic_slips import GenericSlip, generic, layout
 from nn.lecture.exercises.guard import NoAnswer, guarded, raised
 
 Problem = dict[str, Any]
-Explained = tuple[float, "Mistake"]  # the error in tolerances, and the mistake that leaves it
-BY_HAND, BY_CODE = 2e-3, 1e-5  # tolerances of answers on paper and by code, relative to the number
-LAST_DIGIT = 5.1e-5  # an answer with four decimals is off by up to half of the last one
-SMALL = 0.03  # numbers below this share of the largest one are compared as if they were as large as this
+Explained = tuple[float, "Mistake"]  # the remaining error in tolerances, and the mistake
+BY_HAND, BY_CODE = 2e-3, 1e-5  # tolerances for answers by hand and by code, relative to the number
+LAST_DIGIT = 5.1e-5  # an answer with four decimals is off by up to half a unit in the last one
+SMALL = 0.03  # numbers below this fraction of the largest one are compared as if they were that large
 NEARLY = 2e-2  # an answer on paper within this tolerance was rounded too early
 APART = 4.0  # the answers to a problem differ by at least this many tolerances
 MOST_TRIES = 1_000  # problems from which one is chosen
 MOST_NUMBERS = 10_000  # in an answer
-MOST_FACTOR = 5  # of numerator and denominator of a factor that all numbers share
+MOST_FACTOR = 5  # largest numerator and denominator of a common factor
 MOST_EITHER = 2  # explanations that the feedback gives
-MOST_PLACES = 5  # numbers in which two mistakes are looked for separately
+MOST_PLACES = 5  # answers with up to this many numbers may contain a different mistake in each
 CODE = re.compile("`([^`]+)`")
 
 
 def flat(answer: Any) -> list[float]:
-    """Return the numbers of a number, nested lists, Values, arrays or a table. Raises NoAnswer for other answers."""
+    """Return the numbers in a number, nested lists, Values, arrays or a table. Raises NoAnswer for other answers."""
     return leaves(nested(answer, []))
 
 
 def nested(answer: Any, seen: list[None]) -> Any:
-    """Return the numbers of an answer in its own nested lists; ``seen`` counts numbers and lists up to a limit."""
+    """Return the numbers of an answer in nested lists of its shape; ``seen`` limits their count."""
     seen.append(None)
     if type(answer) is float:
         return answer
@@ -72,7 +72,7 @@ def nested(answer: Any, seen: list[None]) -> Any:
 
 
 def is_listed(answer: Any) -> bool:
-    """Return whether this is a list or behaves like one, and is not a mapping, a set or text."""
+    """Return whether this is a list or behaves like one, but is not a mapping, a set or text."""
     is_sequence = hasattr(answer, "__getitem__") and hasattr(answer, "__len__") and not isinstance(answer, type)
     return (isinstance(answer, Iterable) or is_sequence) and not isinstance(answer, NOT_LISTS)
 
@@ -99,13 +99,13 @@ def on_paper(problem: Problem, answer: Any) -> list[float]:
 def tried(describe: Callable[..., str], places: Callable[..., Sequence[Any]]) -> dict[str, Any]:
     """Return the fields of an exercise whose answer is a function.
 
-    describe   describes a case, which is the function's arguments, as in "at x = 2"
+    describe   describes a case, that is, the function's arguments, as in "at x = 2"
     places     names each number of the answer, in lists or tuples of the answer's shape
     """
 
     def returned(function: Callable[..., Any], case: Sequence[Any]) -> Any:
         try:
-            given = function(*deepcopy(case))  # which may change its arguments
+            given = function(*deepcopy(case))  # the function may change its arguments
             tree = given if given is None else nested(given, [])
         except (NotImplementedError, RecursionError):
             raise
@@ -131,7 +131,7 @@ def tried(describe: Callable[..., str], places: Callable[..., Sequence[Any]]) ->
         for case in problem["cases"]:
             if not fits(returned(function, case), names := places(*case)):
                 shape = str(names).replace("'", "").replace(",)", "]").translate(str.maketrans("()", "[]"))
-                message = f"returned the right numbers in another shape ({describe(*case)}): it must return {shape}"
+                message = f"returned the right numbers in the wrong shape ({describe(*case)}): it must return {shape}"
                 raise NoAnswer(message)
 
     def cases(problem: Problem) -> list[str]:
@@ -158,12 +158,12 @@ def explained(text: str, wrt: str, **numbers: float) -> Any:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake that an answer shows. An exercise's own mistakes also have the rule that makes them."""
+    """A mistake found in an answer. An exercise's own mistakes also have the rule that produces them."""
 
     name: str
     sentence: str  # what to reconsider
     answer: Callable[..., Any] | None = None  # as Exercise.right
-    recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # the same mistake in other numbers
+    recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # the same mistake with different numbers
     switches: Mapping[str, Any] | None = None  # of the exercise's calculation
 
 
@@ -188,19 +188,21 @@ class Exercise:
     question: Callable[[Problem], str]  # the text for a problem, in Markdown
     make: Callable[[Random], Problem]
     mistakes: Sequence[Any]  # rows; here they become instances of Mistake
-    hints: tuple[str, str, str]  # each says more
+    hints: tuple[str, str, str]  # each more specific than the one before
     derivation: Callable[[Problem], Any]  # shown after success
     right: Callable[..., Any] = None  # type: ignore[assignment]  # returns the numbers, or is itself the function to write
     calculation: Callable[..., Any] | None = None  # returns ``right`` without switches, and own mistakes with them
-    of: Callable[[Any], Callable[..., Any]] | None = None  # turns the function in a row into a rule
+    of: Callable[[Any], Callable[..., Any]] | None = None  # converts the function in a row into a rule
     notebook: str = ""  # the file in which it was taught
     numbers: Callable[[Problem, Any], list[float]] = on_paper
     shaped: Callable[[Problem, Any], None] | None = None  # raises NoAnswer for right numbers in another shape
-    # if the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
+    # if the answer is a function, ``numbers`` runs it on all cases; these describe each number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
-    first: Callable[[Problem, Sequence[int]], int] | None = None  # chooses among the wrong numbers, if not the lowest
-    describe: Callable[[Problem, Sequence[float], int], str] | None = None  # says what is wrong with a number
+    first: Callable[[Problem, Sequence[int]], int] | None = (
+        None  # chooses which wrong number to show, if not the first
+    )
+    describe: Callable[[Problem, Sequence[float], int], str] | None = None  # describes what is wrong with a number
     blocks: Callable[[Problem, Any], list[Any]] | None = None  # the right answers to the cases, in their shapes
     examples: Callable[[Problem], list[int]] | None = None  # in each case, if the answer is a mean over a mini-batch
     generic: bool = True  # whether the answer's numbers can be changed one by one
@@ -231,7 +233,7 @@ class Exercise:
         return deepcopy(_chosen(self, student))
 
     def answer(self, problem: Problem, rule: Callable[..., Any]) -> Any:
-        """Return what a rule, right or wrong, answers: numbers for the problem, or the function itself."""
+        """Return the answer that a rule, right or wrong, gives: numbers for the problem, or the function itself."""
         return rule if self.is_code else rule(problem)
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
@@ -243,7 +245,7 @@ class Exercise:
                 raise NoAnswer(f"gave {counted(len(found), 'number')}: it must give {len(expected)}")
             for x in found:
                 if not isfinite(x):
-                    raise NoAnswer(f"gave {x}: every number is finite here")
+                    raise NoAnswer(f"gave {x}: every number must be finite")
             is_right = self._error(found, expected) <= 1.0
             if is_right and self.shaped:
                 guarded(self.seconds, self.shaped, problem, answer)
@@ -330,7 +332,7 @@ class Exercise:
         k = max(range(len(expected)), key=lambda i: abs(expected[i]))
         factor = Fraction(found[k] / (expected[k] or 1.0)).limit_denominator(MOST_FACTOR)
         if len(found) > 1 and 0 < abs(factor) <= MOST_FACTOR:
-            text = f"Every number is {factor} times the right one: which factor is missing, or is one too many?"
+            text = f"Every number is {factor} times the right one: is a factor missing, or is there one too many?"
             yield self._error(found, [float(factor) * x for x in expected]), Mistake(f"a factor of {factor}", text)
 
     def _error(self, found: Sequence[float], numbers: Sequence[float]) -> float:
@@ -402,7 +404,7 @@ class Exercise:
         return self._error(found, self.by(problem, self.right)) <= 1.0
 
     def singles(self, problem: Problem) -> list[tuple[str, list[float]]]:
-        """Return the right answer and those with one mistake, each after the mistake's name."""
+        """Return the right answer and the answers with one mistake, each preceded by the mistake's name."""
         expected = self.by(problem, self.right)
         own = [(m.name, numbers) for m, numbers in self._own(problem)]
         return [("", expected), *own, *((slip.name, slip.change(expected)) for slip in self._slips(problem))]
@@ -433,7 +435,7 @@ class Exercise:
 
     @cached_property
     def _structural(self) -> set[tuple[str, str]]:
-        """The pairs that are equal for all numbers, such as half of two equal shares and one of the two."""
+        """The pairs that are equal for all numbers, such as half the sum of two equal terms and one of the terms."""
         samples = _problems(self, Random(self.name))
         found = self._collisions(next(samples))
         for problem in islice(samples, 3):
@@ -458,7 +460,7 @@ def _chosen(exercise: Exercise, student: str) -> Problem:
     raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of {MOST_TRIES:,} problems")
 
 
-UNTIL = " If you have written it, delete its last line, `raise NotImplementedError`."
+UNTIL = " If you have written the function, delete its last line, `raise NotImplementedError`."
 ROUNDED = Mistake("rounded too early", "Keep four digits in every step and in the answer.")
 
 
@@ -483,11 +485,11 @@ def _named(slip: GenericSlip) -> Mistake:
 
 def _both(a: Mistake, b: Mistake) -> Mistake:
     a, b = sorted((a, b), key=lambda mistake: mistake.name)
-    return Mistake(f"two things at once, {a.name} and {b.name}", f"{a.sentence} And: {b.sentence}")
+    return Mistake(f"two mistakes at once, {a.name} and {b.name}", f"{a.sentence} And: {b.sentence}")
 
 
 def apart(a: float, b: float) -> tuple[str, str]:
-    """Write two numbers with as many digits as it takes to distinguish them."""
+    """Write two numbers with as many digits as are needed to distinguish them."""
     for digits in range(6, 18):
         texts = f"{a:.{digits}g}", f"{b:.{digits}g}"
         if texts[0] != texts[1]:
@@ -497,7 +499,7 @@ def apart(a: float, b: float) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Feedback:
-    """True for a right answer. A notebook shows the text, and below it the derivation or the smallest failure."""
+    """True for a correct answer. A notebook shows the text, and below it the derivation or the smallest failure."""
 
     right: bool
     mistake: Mistake | None
@@ -506,7 +508,7 @@ class Feedback:
 
     @cached_property
     def shown(self) -> Any:
-        """The derivation or the failure. It takes a while to make, so it is made on first use."""
+        """The derivation or the failure, made on first use because this takes a while."""
         return self.show and self.show()
 
     def __bool__(self) -> bool:

@@ -1,7 +1,7 @@
-"""Generates slips that can happen in every exercise: a wrong sign, a missing factor, exchanged numbers.
+"""Generates slips that can happen in every exercise: a wrong sign, a missing factor, swapped numbers.
 
-A slip changes the numbers of an answer and knows nothing of the calculation. It therefore applies to the right answer
-and to an exercise's own mistakes alike.
+A slip changes the numbers of an answer independently of the calculation. It therefore applies both to the right
+answer and to an exercise's own mistakes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from typing import Any
 Numbers = Sequence[float]
 Block = list[list[int]]  # the positions of a matrix's numbers in an answer; a vector is a matrix with one row
 Case = list[Block]
-MOST_PARTS = 4  # parts of an answer up to which every order is tried
-MOST_ORDERS = 3  # numbers of an answer up to which every order is tried
+MOST_PARTS = 4  # answers with up to this many parts are tried in every order
+MOST_ORDERS = 3  # answers with up to this many numbers are tried in every order
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Ite
     """
     count = sum(len(row) for case in cases for block in case for row in block)
     yield GenericSlip(
-        "the sign", "Every number has the right size and the wrong sign: follow the minus signs.", scaled(-1.0)
+        "the sign", "Every number has the right size but the wrong sign: follow the minus signs.", scaled(-1.0)
     )
     for name, size, factor in (("2", "twice", 2.0), ("½", "half", 0.5)):
         text = f"Every number is {size} the right one: where does a 2, or a ½, belong?"
@@ -118,36 +118,36 @@ def _orders(cases: Sequence[Case]) -> Iterator[GenericSlip]:
     found: list[tuple[str, list[int]]] = []
     if any(len(block) > 1 and len(block[0]) > 1 for case in cases for block in case):
         found.append(("transposed", _each(cases, lambda block: [i for column in zip(*block) for i in column])))
-        found.append(("rows exchanged", _each(cases, lambda block: [i for row in block[::-1] for i in row])))
-        found.append(("columns exchanged", _each(cases, lambda block: [i for row in block for i in row[::-1]])))
+        found.append(("rows swapped", _each(cases, lambda block: [i for row in block[::-1] for i in row])))
+        found.append(("columns swapped", _each(cases, lambda block: [i for row in block for i in row[::-1]])))
     elif len(lengths) == 1 and max(lengths) <= MOST_ORDERS:
-        for turn in permutations(range(*lengths)):
-            found.append(("exchanged", [case[k] for case in flat for k in turn]))
+        for permutation in permutations(range(*lengths)):
+            found.append(("swapped", [case[k] for case in flat for k in permutation]))
     else:
         for cut in (0, 1, -1):  # reversed, or rotated by one place
-            found.append(("exchanged", [i for c in flat for i in (c[cut:] + c[:cut] if cut else c[::-1])]))
+            found.append(("swapped", [i for c in flat for i in (c[cut:] + c[:cut] if cut else c[::-1])]))
         if len(lengths) == 1 and len(flat) == 1:
             for i, j in combinations(range(min(count, 8)), 2):
-                found.append(("exchanged", [{i: j, j: i}.get(k, k) for k in range(count)]))
+                found.append(("swapped", [{i: j, j: i}.get(k, k) for k in range(count)]))
     parts = {tuple(sum(map(len, block)) for block in case) for case in cases}
     if len(parts) == 1 and 2 < len(*parts) <= MOST_PARTS:
-        for turn in permutations(range(len(*parts))):
-            blocks = [case[k] for case in cases for k in turn]
-            found.append(("the parts exchanged", [i for block in blocks for row in block for i in row]))
+        for permutation in permutations(range(len(*parts))):
+            blocks = [case[k] for case in cases for k in permutation]
+            found.append(("the parts swapped", [i for block in blocks for row in block for i in row]))
     sentences = {
-        "the parts exchanged": "The parts of the answer are right, but not in the order of the question.",
-        "transposed": "The numbers are right, but rows and columns are exchanged.",
-        "exchanged": "The numbers are right, but in each other's places.",
-        "rows exchanged": "The rows are right, but in each other's places.",
-        "columns exchanged": "The columns are right, but in each other's places.",
+        "the parts swapped": "The parts of the answer are right, but not in the order of the question.",
+        "transposed": "The numbers are right, but rows and columns are swapped.",
+        "swapped": "The numbers are right, but in the wrong order.",
+        "rows swapped": "The rows are right, but in the wrong order.",
+        "columns swapped": "The columns are right, but in the wrong order.",
     }
     for name, order in found:
         if order != list(range(count)):
             yield GenericSlip(name, sentences[name], ordered(order))
 
 
-def _each(cases: Sequence[Case], turn: Callable[[Block], list[int]]) -> list[int]:
-    return [i for case in cases for block in case for i in turn(block)]
+def _each(cases: Sequence[Case], reorder: Callable[[Block], list[int]]) -> list[int]:
+    return [i for case in cases for block in case for i in reorder(block)]
 
 
 def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterator[GenericSlip]:

@@ -91,7 +91,7 @@ XYZ = Exercise(
     make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
     calculation=_paths, mistakes=(
         ("one path only", {"one": True},
-         "r and s each reach f on two paths, but your number includes only one of them: add the shares of both."),
+         "r and s each reach f on two paths, but your number includes only one of them: add both contributions."),
         ("forgot the upstream", {"upstream": False},
          "∂x/∂r and ∂y/∂r say how x and y change with r; multiply them by ∂f/∂x and ∂f/∂y."),
         ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the paths."),
@@ -99,7 +99,7 @@ XYZ = Exercise(
          "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s for r, and by ∂y/∂s = r for s."),
         ("a path that does not exist", {"zero": 1},
          "x does not depend on s, nor z on r: these derivatives are 0. Only two paths lead to r, and two to s."),
-        ("∂y/∂r and ∂y/∂s exchanged", {"partners": True},
+        ("∂y/∂r and ∂y/∂s swapped", {"partners": True},
          "y = rs: with s held fixed, y changes s times as fast as r."),
         ("each operand's own number", {"outer": lambda x, y, z: (x, y, z)},
          "∂f/∂x is the product of the other two, yz: hold y and z fixed and increase x by 1."),
@@ -108,14 +108,14 @@ XYZ = Exercise(
         ("the wrong two factors", {"outer": lambda x, y, z: (x * y, y * z, x * z)},
          "∂f/∂x = yz leaves out x; for y leave out y, and for z leave out z."),
         ("the exponent kept", lambda p: [2 * (p["r"] * p["s"]) ** 2] * 2,
-         "Altogether f = r²s². The derivative of r² is 2r: the exponent decreases by one."),
+         "Overall, f = r²s². The derivative of r² is 2r: the exponent decreases by one."),
         ("the other variable forgotten", lambda p: [2 * p["r"], 2 * p["s"]],
-         "Altogether f = r²s². With s held fixed, s² is a constant factor, which stays."),
+         "Overall, f = r²s². With s held fixed, s² is a constant factor, which stays."),
         ("the other variable without its square", lambda p: [2 * p["r"] * p["s"]] * 2,
          "yz = rs·s contains s twice, and xy = r·rs contains r twice."),
         ("the value of f", lambda p: [(p["r"] * p["s"]) ** 2] * 2,
-         "This is f itself; the question is how fast f changes.")),
-    hints=("x and y contain r, y and z contain s. Draw the graph and count the paths.",
+         "This is f itself; the question asks how fast f changes.")),
+    hints=("x and y contain r; y and z contain s. Draw the graph and count the paths.",
            r"$\frac{\partial f}{\partial s} = \frac{\partial f}{\partial x}\frac{\partial x}{\partial s} + "
            r"\frac{\partial f}{\partial y}\frac{\partial y}{\partial s} + \frac{\partial f}{\partial "
            r"z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
@@ -191,7 +191,7 @@ RELU = Exercise(
         ("z for g′", {"slope": lambda z: z}, "You returned z itself; the slope is 1 right of 0 and 0 left of it."),
         ("flat everywhere", {"slope": lambda z: 0.0},
          "Right of 0 relu is z itself, which rises by 1 for each step of 1."),
-        ("the sides exchanged", {"slope": lambda z: 1.0 if z < 0 else 0.0},
+        ("the sides swapped", {"slope": lambda z: 1.0 if z < 0 else 0.0},
          "relu is flat left of 0 and rises right of it."),
         ("the slope of σ", {"slope": lambda z: sigmoid(z) * (1.0 - sigmoid(z))},
          "σ(z)(1 − σ(z)) is the slope of σ; relu consists of two straight lines."),
@@ -221,8 +221,8 @@ GRAPHS = {
     "a chain": "f = sin(exp(a*0.5))",
     "x + x": "f = s + s",
     "a diamond": "f = q*r; q = b*2; r = exp(b*0.25)",
-    # h feeds f directly and also through p and q, so it must wait for both shares before it passes on its grad; it is
-    # nearer to f than q is, so a level-by-level walk reaches it too early
+    # h feeds f directly and also through p and q, so it must wait for both contributions before it passes on its
+    # grad; it is nearer to f than q is, so a level-by-level walk reaches it too early
     "a short and a long path": "f = h*t + sin(p); p = tanh(q); q = h*0.5; h = w*w",
 }
 
@@ -316,7 +316,7 @@ def _backward(
 
 
 def _first_share(root: Value) -> None:
-    """Give each node only the share that comes first."""
+    """Give each node only the first contribution."""
     given = {root}
     for node in topological_order(root):
         node.grad = 0.0
@@ -347,23 +347,23 @@ BACKWARD = Exercise(
     "backward", "The backward pass", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
-        "for the root and every node that it was computed from, whatever it was before. A node has `parents`, "
-        "`local_derivatives` (one for each parent) and `grad`. You may use `topological_order(root)` of "
-        "`autograd.graph`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and "
-        "a long path, and draws the smallest graph on which it fails."),
+        "for the root and every node that it was computed from, overwriting any earlier `grad`. A node has "
+        "`parents`, `local_derivatives` (one for each parent) and `grad`. You may use `topological_order(root)` from "
+        "`autograd.graph`. The check runs your function on a product, a chain, $x + x$, a diamond, and a graph with "
+        "a short and a long path, and draws the smallest graph on which it fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     calculation=_backward, mistakes=(
         ("assigned instead of added", {"assign": True},
-         "A node that is used twice receives two shares; `=` keeps only the last, `+=` adds them."),
+         "A node that is used twice receives two contributions; `=` keeps only the last, `+=` adds them."),
         ("assigned instead of added", _first_share,
-         "A node that is used twice receives two shares, but yours keeps only the first: `+=` adds them."),
+         "A node that is used twice receives two contributions, but yours keeps only the first: `+=` adds them."),
         ("stale gradients", {"stale": lambda node: True},
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
         *(("no topological order", {"order": partial(_reached, step=step)}, UNSORTED) for step in (1, -1)),
         ("forgot the upstream", {"share": lambda node, parent, local: local},
-         "A parent's share is node.grad times the local derivative, not only the local derivative."),
+         "A parent's contribution is node.grad times the local derivative, not only the local derivative."),
         ("forgot the local derivative", {"share": lambda node, parent, local: node.grad},
-         "A parent's share is node.grad times the local derivative, not only node.grad."),
+         "A parent's contribution is node.grad times the local derivative, not only node.grad."),
         ("added upstream and local", {"share": lambda node, parent, local: node.grad + local},
          "The chain rule multiplies along a path: node.grad times the local derivative."),
         ("data for grad", {"share": lambda node, parent, local: node.data * local},
@@ -371,11 +371,11 @@ BACKWARD = Exercise(
         ("times the parent's data", {"share": lambda node, parent, local: node.grad * parent.data},
          "The local derivative is given for each parent: it is not the parent's data."),
         ("times the parent's data too", {"share": lambda node, parent, local: node.grad * local * parent.data},
-         "The share is node.grad times the local derivative, which already takes the parent's data into account."),
+         "A contribution is node.grad times the local derivative, which already includes the parent's data."),
         ("divided among the parents", {"share": lambda node, parent, local: node.grad * local / len(node.parents)},
          "Each parent receives all of node.grad times its local derivative: nothing is divided."),
-        ("subtracted instead of added", {"sign": -1.0}, "Shares are added: `+=`, not `-=`."),
-        ("the local derivatives exchanged", {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
+        ("subtracted instead of added", {"sign": -1.0}, "Contributions are added: `+=`, not `-=`."),
+        ("the local derivatives swapped", {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
          "local_derivatives[i] belongs to parents[i]; you paired them in the opposite order."),
         ("one entry for each parent", {"pairs": lambda node: dict(zip(node.parents, node.local_derivatives)).items()},
          "In x + x both parents are the same node, which a dict or a set keeps once: loop over the pairs instead."),
@@ -383,9 +383,9 @@ BACKWARD = Exercise(
          {"pairs": lambda node: ((parent, node.local_derivatives[0]) for parent in node.parents)},
          "Each parent has its own local derivative: loop over both lists together."),
         ("the first parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][:1]},
-         "Only the first parent received a share: loop over all of them."),
+         "Only the first parent received a contribution: loop over all of them."),
         ("the last parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][-1:]},
-         "Only the last parent received a share: loop over all of them."),
+         "Only the last parent received a contribution: loop over all of them."),
         ("no 1 at the root", {"start": 0.0}, "∂root/∂root = 1: without it everything is 0."),
         ("the old grad of the root", {"added": True},
          "The root's grad from an earlier pass is still included: set it to 1 instead of adding 1."),
@@ -402,11 +402,11 @@ BACKWARD = Exercise(
            "(`Value.backward` adds to its inputs on purpose; here the passes are independent.)")
           for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
         ("the list from the wrong end", {"order": topological_order},
-         "Only the root had a grad when it was visited: walk the list from its end, users before their parents."),
+         "Only the root had a grad when it was visited: walk the list from the end, users before their parents."),
         ("nothing written", lambda root: None,
          "Every grad is unchanged: write the answer into each `node.grad` instead of returning it.")),
-    hints=("Which nodes need their complete grad before a node may pass on its own?",
-           "List the nodes so that parents come first; walk that list from its end.",
+    hints=("Which nodes must have their complete grad before a node may pass its grad on?",
+           "List the nodes so that parents come first; walk that list from the end.",
            "Zero all grads, `root.grad = 1.0`, then for each node: `parent.grad += node.grad * local`."),
     derivation=lambda p: explained(GRAPHS["a diamond"], "b", b=p["v"]),
     numbers=_run_backward, cases=_node_names, picture=_graph_at, first=_nearest_to_the_root, generic=False,
@@ -476,7 +476,7 @@ def _describe_order(p: Problem, found: Sequence[float], place: int) -> str:
 
 def _draw_order(p: Problem, place: int) -> Any:
     _, node, nodes = _node_in_order(p, place)
-    return _marked(nodes[-1], [node] if node else [], "the frame marks the first node that is wrong" if node else "")
+    return _marked(nodes[-1], [node] if node else [], "the frame marks the first wrong node" if node else "")
 
 
 def _down(root: Value, place: int) -> list[Value]:
@@ -495,8 +495,8 @@ ORDER = Exercise(
     "order", "A topological order", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         "Write `my_order(root)`, which returns a list of the root and every node that it was computed from, each "
-        "once, and each after all its `parents`. Every such order is accepted. The check runs it on a product, a "
-        "chain, $x + x$, a diamond, and a graph with a short and a long path."),
+        "once, and each after all its `parents`. Any such order is accepted. The check runs your function on a "
+        "product, a chain, $x + x$, a diamond, and a graph with a short and a long path."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=topological_order,
     mistakes=(
@@ -553,7 +553,7 @@ ORDER = Exercise(
 
 
 GATES_SLIPS = (
-    *(("the operands not exchanged", {"own": own},
+    *(("the operands not swapped", {"own": own},
        f"× passes back the upstream gradient times the *other* operand{at}.")
       for own, at in (("Lp", ""), ("L", ": at L, m receives it times a"), ("p", ": at p, z receives it times q"))),
     ("max for both", {"loser": lambda g, p, w: g}, "Only the larger operand affects m: the smaller one receives 0."),
@@ -566,7 +566,7 @@ GATES_SLIPS = (
      "max is not ×: its slope is 1 for the larger operand and 0 for the other."),
     ("+ in halves", {"add": lambda g, x, y: g / 2.0}, "+ passes the whole gradient to each operand."),
     ("+ as a factor", {"add": lambda g, x, y: g * x}, "+ has the local derivative 1, not x."),
-    ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: exchanging operands belongs to ×."),
+    ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: swapping operands belongs to ×."),
     *slopes("", "h", g="σ"),
     ("1 at L", {"start": True},
      "L is not the root: it receives a gradient from upstream, which multiplies all the others."),
@@ -713,8 +713,9 @@ BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where the 2 in "
-        f"$a^2_j$ denotes the layer and the last 2 is a square. For one example $z^2 = {_rounded(_passed(p).z[1])}$, "
-        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What "
+        "$a^2_j$ denotes the layer and the last 2 is an exponent. For one example "
+        f"$z^2 = {_rounded(_passed(p).z[1])}$, $a^2 = {_rounded(_passed(p).a[1])}$, "
+        f"and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What "
         r"is $\frac{\partial L}{\partial b^2}$? Answer with three numbers, to four decimals."),
     make=_network,
     calculation=_output, mistakes=(
@@ -770,7 +771,7 @@ def _behind(
 HIDDEN = Exercise(
     "hidden", "δ¹_1 and δ¹_3", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        "Take a 2-3-3 network as before, with other numbers. $W^2$ has the rows "
+        "Take a 2-3-3 network as before, with different numbers. $W^2$ has the rows "
         rf"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; for one example, $\delta^2 = "
         rf"{_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. What are $\delta^1_1$ and "
         r"$\delta^1_3$? Answer with two numbers, `[δ¹_1, δ¹_3]`, to four decimals."),
@@ -784,13 +785,13 @@ HIDDEN = Exercise(
         ("forgot W", {"weights": lambda w: 1.0},
          "δ²_j comes back along the edge w_jk: multiply each δ_j by its weight."),
         *((f"the {word} term only", {"terms": lambda k, j=j: [j]},
-           f"Unit k reaches L through three outputs, but your number includes only the {word} of the three shares.")
+           f"Unit k reaches L through three outputs, but your number includes only the {word} of the three terms.")
           for j, word in enumerate(("first", "middle", "last"))),
         *((f"the {word} term missing", {"terms": lambda k, j=j: {0, 1, 2} - {j}},
-           f"There are three shares, one for each output, but the {word} one is missing: add it.")
+           f"There are three terms, one for each output, but the {word} one is missing: add it.")
           for j, word in enumerate(("first", "middle", "last"))),
         ("only j = k", {"terms": lambda k: [k]},
-         "Unit k reaches every output, not only the one with its own number: add the shares of all three j."),
+         "Unit k reaches every output, not only the one with its own number: add the terms of all three j."),
         ("δ_k for every δ_j", {"delta": lambda d, k: [d[k]] * 3},
          "Each weight w_jk of column k has its own δ_j: δ_1 w_1k + δ_2 w_2k + δ_3 w_3k."),
         ("the δ of all outputs added first", {"delta": lambda d, k: [sum(d)] * 3},
@@ -798,9 +799,9 @@ HIDDEN = Exercise(
         ("δ in the opposite order", {"delta": lambda d, k: d[::-1]},
          "δ_1 belongs to w_1k, δ_2 to w_2k, δ_3 to w_3k."),
         ("the mean for the sum", {"combine": lambda shares: sum(shares) / 3.0},
-         "The shares of the three outputs are added, not averaged."),
+         "The terms of the three outputs are added, not averaged."),
         ("the slope of unit j for that of unit k", {"slope_of": "j"},
-         "All three shares meet at unit k: multiply their sum by the slope of this unit, a_k(1 − a_k)."),
+         "All three terms meet at unit k: multiply their sum by the slope of this unit, a_k(1 − a_k)."),
         *(("the slope of the output layer", {"slope_of": of},
            "δ² already includes the slope of σ in layer 2; here you need that of layer 1, a¹(1 − a¹).")
           for of in ("2j", "2k")),
@@ -846,7 +847,7 @@ OUTER = Exercise(
     "outer", "∂L/∂W of a mini-batch", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
         r"Write `weight_gradient(D, A)`. Both arguments are lists of rows (use `np.array(D)` if you prefer "
-        r"matrices). For each example of the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of "
+        r"matrices). For each example in the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of "
         r"the layer. $L$ is the mean of the examples' losses, and $\delta$ is $\frac{\partial}{\partial z}$ of one "
         r"example's loss. Return $\frac{\partial L}{\partial W}$ as a list of rows in the shape of $W$: rows are "
         r'"to" ($\delta$), columns are "from" ($a$).'),
@@ -866,21 +867,21 @@ OUTER = Exercise(
            f"Your answer includes only the {word} example's δ aᵀ: add those of all examples.")
           for word, chosen in (("last", slice(-1, None)), ("first", slice(1)))),
         *((f"the {word} example missing", {"chosen": chosen},
-           f"The {word} example has no share in your answer: does the loop begin and end in the right place?")
+           f"The {word} example does not contribute to your answer: does the loop begin and end in the right place?")
           for word, chosen in (("last", slice(None, -1)), ("first", slice(1, None)))),
         ("forgot the upstream", {"delta": lambda d: [1.0] * len(d)},
          "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
         ("all rows are one list", {"alias": True},
-         "`[[0.0] * n] * m` repeats the same row m times, so a change of one changes all: make a list for each row."),
+         "`[[0.0] * n] * m` repeats the same row m times, so changing one changes all: make a list for each row."),
         ("forgot the input", {"inputs": lambda a: [1.0] * len(a)},
          "δ_j is ∂L/∂b_j; for a weight, multiply it by the input that the weight multiplies, a_k."),
         ("the product of the means", {"mixed": True, "scale": lambda m, n: 1.0 / m**2},
          "Multiply δ and a of the same example, then average: the mean of products is not the product of means."),
         ("the product of the sums", {"mixed": True, "scale": lambda m, n: 1.0},
          "Multiply δ and a of the same example, then average: the sum of products is not the product of sums."),
-        ("a slope too many", {"inputs": lambda a: [x * (1.0 - x) for x in a]},
+        ("one slope too many", {"inputs": lambda a: [x * (1.0 - x) for x in a]},
          "δ is ∂/∂z, which already includes the slope of the activation: multiply it only by a."),
-        ("a slope too many", {"delta": lambda d: [x * (1.0 - x) for x in d]},
+        ("one slope too many", {"delta": lambda d: [x * (1.0 - x) for x in d]},
          "δ is ∂/∂z, which already includes the slope of the activation.")),
     hints=(r"For one example, $\frac{\partial L}{\partial w_{jk}} = \delta_j a_k$. How many numbers is that, and in "
            "which shape?",
@@ -898,7 +899,7 @@ def _softmax(z: Numbers) -> Numbers:
     return [power / sum(powers) for power in powers]
 
 
-def _share(
+def _delta(
     rule: Callable[[float, float], float] = lambda s, t: s - t, of: Callable[[Numbers], Numbers] = _softmax,
     at: Callable[[int, int], int] = lambda label, n: label,
     factor: Callable[[Numbers, int], float] = lambda s, label: 1.0,
@@ -922,41 +923,41 @@ def _explain_softmax(p: Problem) -> Any:
 SOFTMAX = Exercise(
     "softmax", "δ of softmax and cross-entropy", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        "`z` is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: $s_k = "
-        r"\exp(z_k) / \sum_i \exp(z_i)$. $L = -\log s_\text{label}$, where `label` is the index of the true class, "
-        r"counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
+        "`z` is a list of *logits*, one for each class. Softmax turns them into probabilities that add up to 1: "
+        r"$s_k = \exp(z_k) / \sum_i \exp(z_i)$. $L = -\log s_\text{label}$, where `label` is the index of the true "
+        r"class, counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
     make=lambda rng: {"cases": [
         (tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
-    calculation=_share, mistakes=(
+    calculation=_delta, mistakes=(
         ("0 at the label", {"rule": lambda s, t: s * (1.0 - t)},
          "At the label ∂L/∂z is s − 1: the −1 comes from −z_label, and s from log Σ exp."),
         ("only softmax", {"rule": lambda s, t: s},
          "s is the derivative of log Σ exp; the term −z_label adds −1 at the label."),
         ("g for g′, unit by unit", {"rule": lambda s, t: (s - t) * s * (1.0 - s)},
-         "s(1 − s) is the slope of one σ; in softmax each logit changes all shares, and together they give s − t."),
-        ("the slope of one share", {"rule": lambda s, t: s * (1.0 - s)},
-         "s(1 − s) is how a share changes with its own logit; ∂L/∂z includes the loss too, and is s − t."),
+         "s(1 − s) is the slope of one σ; in softmax each logit changes all s, and together they give s − t."),
+        ("the slope of one probability", {"rule": lambda s, t: s * (1.0 - s)},
+         "s(1 − s) is how a probability changes with its own logit; ∂L/∂z includes the loss too, and is s − t."),
         *(("labels miscounted", {"at": lambda label, n, by=by: label + by},
            "The −1 is off by one place: `label` is 0 for the first class, as in `z[label]`.") for by in (-1, 1)),
         *((f"the {word} class for the label", {"at": lambda label, n, place=place: place},
            f"The −1 belongs at the index `label`, not at the {word}.")
           for place, word in ((0, "first"), (-1, "last"))),
-        ("the largest logit for the label", lambda z, label: _share()(z, z.index(max(z))),
-         "The −1 belongs to the true class, `label`, even if another class has the largest share."),
+        ("the largest logit for the label", lambda z, label: _delta()(z, z.index(max(z))),
+         "The −1 belongs to the true class, `label`, even if another class has the largest probability."),
         ("the label's number subtracted", lambda z, label: [s_k - label for s_k in _softmax(z)],
          "`label` is an index: subtract 1 at this index and 0 elsewhere."),
         ("−1 everywhere", {"rule": lambda s, t: s - 1.0},
          "L = log Σ exp(z) − z_label subtracts only the label's own logit: elsewhere ∂L/∂z is s."),
         ("+1 for −1", {"rule": lambda s, t: s + t}, "L has −z_label, so its derivative is s − 1 at the label."),
         ("nothing but the label", {"rule": lambda s, t: t * (s - 1.0)},
-         "Σ exp contains the other logits too: raising one takes a share from the label, so its ∂L/∂z is s."),
+         "Σ exp contains the other logits too: raising one lowers the label's probability, so its ∂L/∂z is s."),
         ("only the −1", {"rule": lambda s, t: -t}, "log Σ exp(z) depends on every logit too: its derivative is s."),
         *(("stopped at s", {"rule": lambda s, t, of=of: -of(t) / s},
            "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax.")
           for of in (float, lambda t: 1.0)),
         *(("the loss for its slope", {"rule": lambda s, t, of=of: -of(t) * log(s)},
            "−log s is the loss; the question is how it changes with each logit.") for of in (float, lambda t: 1.0)),
-        ("0 and 1 of the label exchanged", {"rule": lambda s, t: s - (1.0 - t)},
+        ("0 and 1 of the label swapped", {"rule": lambda s, t: s - (1.0 - t)},
          "Subtract 1 at the label and 0 everywhere else: you did the opposite."),
         ("log s for s", {"rule": lambda s, t: log(s) - t},
          "The derivative of log Σ exp(z) is s, without a logarithm."),
@@ -964,13 +965,13 @@ SOFTMAX = Exercise(
          "This is how −s_label changes; L = −log s_label, so divide by s_label."),
         ("the mean over the classes", {"factor": lambda s, label: 1.0 / len(s)},
          "L is one loss, not a mean over the classes: nothing is divided by their number."),
-        ("powers that are not shares", {"of": lambda z: [exp(z_k) for z_k in z]},
-         "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
-        ("z for softmax", {"of": lambda z: z}, "z − t uses the logits themselves: turn them into shares first."),
-        ("shares of z without exp", {"of": lambda z: [z_k / sum(z) for z_k in z]},
+        ("powers that do not add up to 1", {"of": lambda z: [exp(z_k) for z_k in z]},
+         "Divide exp(z) by the sum of all exp(z), so that the results add up to 1."),
+        ("z for softmax", {"of": lambda z: z}, "z − t uses the logits themselves: apply softmax to them first."),
+        ("z normalised without exp", {"of": lambda z: [z_k / sum(z) for z_k in z]},
          "Softmax divides exp(z_k) by the sum of all exp(z_i): take exp first."),
         ("exp of the negative logits", {"of": lambda z: _softmax([-z_k for z_k in z])},
-         "The largest logit has the largest share: exp(z_k), not exp(−z_k)."),
+         "The largest logit has the largest probability: exp(z_k), not exp(−z_k)."),
         ("divided by the largest", {"of": lambda z: [exp(z_k - max(z)) for z_k in z]},
          "Subtracting the maximum only avoids overflow: divide by the sum of all powers too."),
         ("the maximum subtracted on one side only",

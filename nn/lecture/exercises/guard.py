@@ -1,4 +1,4 @@
-"""Runs a student's code so that every failure becomes one sentence and an endless loop stops after a few seconds.
+"""Runs a student's code so that every failure becomes one sentence and an infinite loop stops after a few seconds.
 
 A second thread watches the clock and raises an exception in the first one, repeatedly if the code catches it. A
 browser has no threads: there, a trace function checks the clock before every instruction. Neither can interrupt a
@@ -20,7 +20,7 @@ from autograd.text import clipped, text_name
 
 MOST_WORDS = 300  # characters of an error that the student's code raised
 MOST_PRINTED = 2_000  # characters that it may print
-WALL = 3.0  # code that waits instead of computing may take this many times its seconds
+WALL = 3.0  # code that waits instead of computing may take this many times its limit
 
 
 class NoAnswer(Exception):
@@ -34,7 +34,7 @@ class Stopped(BaseException):
 class Insistent(Stopped):
     """Raised by the second thread; if the code catches it, its next line raises Stopped again.
 
-    The instance is made in the thread that catches it, at the moment of catching: the next line is in the handler.
+    It is instantiated in the thread that catches it, at the moment of catching, so the next line is in the handler.
     """
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Insistent(Stopped):
 
 
 class Printer(io.TextIOBase):
-    """Passes printed text on up to a limit and drops the rest."""
+    """Passes on printed text up to a limit and discards the rest."""
 
     def __init__(self, out: Any) -> None:
         self.out, self.left = out, MOST_PRINTED
 
     def write(self, text: str) -> int:
-        """Print as much of the text as the limit leaves."""
+        """Print as much of the text as the limit allows."""
         if self.left > 0:
             self.out.write(text[: self.left] + (" …\n" if len(text) > self.left else ""))
         self.left -= len(text)
@@ -68,9 +68,9 @@ class Printer(io.TextIOBase):
 
 
 def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what the function returns. NotImplementedError and NoAnswer pass; other errors become NoAnswer.
+    """Return what the function returns. NotImplementedError and NoAnswer propagate; other errors become NoAnswer.
 
-    A Ctrl-C from the keyboard passes too, but not a KeyboardInterrupt that the code raises.
+    Ctrl-C on the keyboard propagates too, but a KeyboardInterrupt that the code raises does not.
     """
     try:
         with redirect_stdout(Printer(sys.stdout)):
@@ -78,9 +78,9 @@ def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> An
     except (NoAnswer, NotImplementedError):
         raise
     except Stopped:
-        raise NoAnswer(f"did not end within {seconds:g} seconds: does it contain an endless loop?") from None
+        raise NoAnswer(f"did not end within {seconds:g} seconds: does it contain an infinite loop?") from None
     except RecursionError:
-        raise NoAnswer("calls itself, or contains itself, without end") from None
+        raise NoAnswer("calls itself, or contains itself, indefinitely") from None
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and not _was_raised(error):
             raise
@@ -88,7 +88,7 @@ def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> An
 
 
 def raised(error: BaseException) -> str:
-    """Describe an exception of the student's code on one line."""
+    """Describe an exception from the student's code on one line."""
     words = ""
     with suppress(Exception):  # str(error) may itself raise
         words = clipped(text_name(str(error)), MOST_WORDS)

@@ -74,7 +74,7 @@ CROSS_ENTROPY = Exercise(
         ("stopped at a", lambda z, a, y: (a - y) / (a * (1.0 - a)),
          "That is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
         ("softmax for σ", lambda z, a, y: _softmax(z) - y,
-         "Each unit answers its own question, so a = σ(z), not a share of a sum over all units."),
+         "Each unit answers its own question, so a = σ(z), not a fraction of a sum over all units."),
         ("only the term of y = 1", lambda z, a, y: -y * (1.0 - a),
          "If y = 0, the second term, −log(1 − a), remains: it has a derivative too."),
         ("only the term of y = 0", lambda z, a, y: (1.0 - y) * a,
@@ -92,7 +92,7 @@ CROSS_ENTROPY = Exercise(
         ("σ twice", lambda z, a, y: sigmoid(a) - y, "a is already σ(z): δ = a − y, without another σ."),
         ("times z", lambda z, a, y: (a - y) * z, "δ is a − y: z enters it only through a = σ(z)."),
         ("the sign of z", lambda z, a, y: (1.0 - a) - y, "a = 1/(1 + e⁻ᶻ), with a minus sign in the exponent."),
-        ("y and 1 − y exchanged", lambda z, a, y: a - (1.0 - y), "log a belongs to y = 1, and log(1 − a) to y = 0."),
+        ("y and 1 − y swapped", lambda z, a, y: a - (1.0 - y), "log a belongs to y = 1, and log(1 − a) to y = 0."),
         ("the loss itself", lambda z, a, y: _log_loss(a, y),
          "These are the three losses; the question asks for their derivatives.")),
     of=_each,
@@ -112,7 +112,7 @@ CROSS_ENTROPY = Exercise(
 Gradients = tuple[Any, Any, Any, Any]  # of W1, b1, W2 and b2
 Of1 = Callable[[Array], Array]
 Of2 = Callable[[Array, Array], Array]
-# the training that follows a right answer
+# the training that follows a correct answer
 HIDDEN, EXAMPLES, STEPS, RATE, MOMENTUM, SECONDS = 8, 60, 200, 1.0, 0.9, 8.0
 
 
@@ -168,7 +168,7 @@ def _explain_first(p: Problem) -> Any:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network that a right answer has trained on the two moons."""
+    """A network that a correct answer has trained on the two moons."""
 
     losses: Numbers
     right: int
@@ -261,7 +261,7 @@ class Capstone(Exercise):
     """An exercise after which the student's function trains a network."""
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
-        """Return the feedback, which shows the training after a right answer."""
+        """Return the feedback, which shows the training after a correct answer."""
         feedback = super().check(problem, answer)
         if not feedback:
             return feedback
@@ -277,7 +277,7 @@ class Capstone(Exercise):
 CAPSTONE = Capstone(
     "capstone", "A network's whole backward pass",
     question=lambda p: (
-        "Write `gradients(W1, b1, W2, b2, X, Y)` for a network of two layers from scratch: no `Value`, no engine. "
+        "Write `gradients(W1, b1, W2, b2, X, Y)` for a two-layer network from scratch: no `Value`, no engine. "
         "All six arguments are lists; matrices are lists of rows (use `np.array(W1)` if you like). Each row of `X` "
         "is an example, and each row of `Y` contains its targets. For one example $x$\n\n"
         r"$$z^1 = W^1 x + b^1, \quad a^1 = \sigma(z^1), \quad z^2 = W^2 a^1 + b^2, \quad a^2 = \sigma(z^2),$$"
@@ -288,7 +288,7 @@ CAPSTONE = Capstone(
     make=lambda rng: {"cases": [_case(rng, m, (2, 2, 2)) for m in (1, 3)]},
     calculation=_network, mistakes=(
         ("W for Wᵀ", {"back": lambda W: W},
-         "On the way back unit k collects the shares of column k of W²: multiply by W²ᵀ."),
+         "On the way back unit k collects the terms of column k of W²: multiply by W²ᵀ."),
         *(("W² left out", {"back": back}, "δ² comes back along the weights: multiply by W²ᵀ.")
           for back in (lambda W: np.eye(2), lambda W: np.ones((2, 2)))),
         *slopes("W²ᵀ δ² is ∂L/∂a¹. ", "z¹", "a¹"),
@@ -315,7 +315,7 @@ CAPSTONE = Capstone(
         *((f"only the {word} example", {"only": i},
            f"Add up δ aᵀ of all examples and divide by their number; yours includes only the {word} one.")
           for i, word in ((0, "first"), (-1, "last"))),
-        ("δ¹ and δ² exchanged in the biases", {"b_of": lambda d1, d2: (d2, d1)},
+        ("δ¹ and δ² swapped in the biases", {"b_of": lambda d1, d2: (d2, d1)},
          "db¹ is the mean of δ¹, and db² that of δ².")),
     hints=(r"Forward first, for one example: $z^1$, $a^1$, $z^2$, $a^2$. Keep them; then $\delta^2 = a^2 - y$.",
            r"$\delta^1 = (W^{2\mathsf T} \delta^2) \odot a^1 (1 - a^1)$, and $\partial L/\partial b^l$ is the mean "
@@ -373,14 +373,14 @@ def _line(name: str, symbol: str, right: Any, *rows: tuple[Any, ...], calculatio
 def _summed(letter: str, users: str, terms: Callable[[Passed], Any], later: str = "") -> tuple[tuple[Any, ...], ...]:
     """Return the mistakes in a sum over the examples."""
     return (
-        ("not summed", terms, f"{letter} is one number, used by every {users}: add the shares of all examples."),
+        ("not summed", terms, f"{letter} is one number, used by every {users}: add the terms of all examples."),
         ("mean for sum", lambda b: terms(b).mean(),
-         f"{letter} acts on every {users}: add the shares, without 1/m{later}."),
+         f"{letter} affects every {users}: add the terms, without 1/m{later}."),
     )  # fmt: skip
 
 
 def _batch(rng: Random) -> Problem:
-    """Draw numbers with which γ is not a factor of 2 or ½, and no sum is 0."""
+    """Draw numbers for which γ is not a factor of 2 or ½, and no sum is 0."""
     dy = [0.0]
     while abs(sum(dy)) < 2.0:
         dy = [float(k) for k in rng.sample([-4, -3, -2, -1, 1, 2, 3, 4, 5], 4)]
@@ -426,10 +426,10 @@ LINES = (
          "The path through σ² needs the sum of −2(x − μ)/m over all examples, and this sum is 0.")),
     _line("dx", "∂L/∂x", None,
         ("only the direct path", {"var": lambda b: 0.0, "mu": lambda b: 0.0},
-         "x also acts on μ and σ², and through them on every y: add all three paths."),
-        ("the path through σ² is missing", {"var": lambda b: 0.0}, "x acts on σ² too: add dσ² · 2(x − μ)/m."),
-        ("the path through μ is missing", {"mu": lambda b: 0.0}, "x acts on μ too: add dμ/m."),
-        ("the direct path is missing", {"direct": lambda b: 0.0}, "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
+         "x also affects μ and σ², and through them every y: add all three paths."),
+        ("the path through σ² is missing", {"var": lambda b: 0.0}, "x affects σ² too: add dσ² · 2(x − μ)/m."),
+        ("the path through μ is missing", {"mu": lambda b: 0.0}, "x affects μ too: add dμ/m."),
+        ("the direct path is missing", {"direct": lambda b: 0.0}, "x affects its own x̂ directly: add dx̂/√(σ² + ε)."),
         ("forgot 1/m for σ²", {"var": lambda b: b.dvar * 2.0 * b.centred},
          "σ² is a mean of squares: ∂σ²/∂x = 2(x − μ)/m."),
         ("forgot 1/m for μ", {"mu": lambda b: b.dmu}, "μ is a mean: ∂μ/∂x = 1/m."),
@@ -449,7 +449,7 @@ LINES = (
         ("x − μ for x̂", lambda b: (b.dy * b.centred).sum(), "∂y/∂γ = x̂, which is also divided by the root."),
         ("dx̂ for dy", lambda b: (b.dhat * b.hat).sum(), "γ is applied after x̂: start from dy, not from dx̂."),
         ("forgot the local derivative", lambda b: b.dy.sum(), "∂y/∂γ = x̂: multiply each dy by its x̂."),
-        ("one example only", lambda b: b.dy[-1] * b.hat[-1], "Add up the shares of all examples.")),
+        ("one example only", lambda b: b.dy[-1] * b.hat[-1], "Add up the terms of all examples.")),
     _line("dbeta", "∂L/∂β", lambda b: b.dy.sum(),
         *_summed("β", "y", lambda b: b.dy),
         ("dx̂ for dy", lambda b: b.dhat.sum(), "β is added last: start from dy, without γ."),
@@ -487,7 +487,7 @@ def _explain_batch_norm(p: Problem) -> Any:
 
 @dataclass(frozen=True)
 class PartlyRight(Feedback):
-    """Feedback on a wrong answer of which a share is right."""
+    """Feedback on an answer that is only partly right."""
 
     share: float = 0.0
 
@@ -523,10 +523,10 @@ class LineByLine(Exercise):
         if all(x is None or x is ... for x in given):
             return Feedback(False, None, "Not answered yet.")
         for a, b in combinations(range(len(given)), 2):
-            turned = [given[{a: b, b: a}.get(i, i)] for i in range(len(given))]
-            if all(isinstance(x, list) and line.agrees(problem, x) for line, x in zip(self.lines, turned)):
-                text = f"{self.lines[a].name} and {self.lines[b].name} are exchanged."
-                mistake: Mistake | None = Mistake("exchanged", text)
+            swapped = [given[{a: b, b: a}.get(i, i)] for i in range(len(given))]
+            if all(isinstance(x, list) and line.agrees(problem, x) for line, x in zip(self.lines, swapped)):
+                text = f"{self.lines[a].name} and {self.lines[b].name} are swapped."
+                mistake: Mistake | None = Mistake("swapped", text)
                 return PartlyRight(False, mistake, f"Not yet. {text}", lambda: ComparedLines(rows), share)
         line, verdict = self.lines[wrong], verdicts[wrong]
         text = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
@@ -539,7 +539,7 @@ def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[A
         raise NotImplementedError
     if isinstance(answer, Mapping):
         if unknown := [name for name in answer if name not in names]:
-            raise NoAnswer(f"contains a line {unknown[0]!r}: the lines are {', '.join(names)}")
+            raise NoAnswer(f"contains an unknown line {unknown[0]!r}: the lines are {', '.join(names)}")
         return [_kept(answer.get(name)) for name in names]
     needed = f"it must contain the lines {', '.join(names)}"
     if isinstance(answer, (str, bytes)):
@@ -556,7 +556,7 @@ def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[A
 
 
 def _kept(x: Any) -> Any:
-    """Return a line's numbers as a list, because a generator can be read only once; other objects unchanged."""
+    """Return a line's numbers as a list, because a generator can be read only once; other objects as they are."""
     try:
         return x if x is None or x is ... else flat(x)
     except (NoAnswer, NotImplementedError):
@@ -601,7 +601,7 @@ BATCH_NORM_BACKWARD = LineByLine(
         r"line by line, as in the paper: `dxhat` ($\partial L/\partial \hat x$, four numbers), `dvar` "
         r"($\partial L/\partial \sigma^2$), `dmu` ($\partial L/\partial \mu$), `dx` ($\partial L/\partial x$, four "
         "numbers), `dgamma` and `dbeta`. Each line may use earlier lines. Compute them on paper or with NumPy, and "
-        "leave None for those that you do not have yet: the check compares line by line."),
+        "leave None for those that you have not computed yet: the check compares line by line."),
     make=_batch,
     right=lambda p: [x for line in LINES for x in line.right(p)],
     mistakes=(),

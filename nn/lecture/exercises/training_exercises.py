@@ -73,12 +73,12 @@ SGD = Exercise(
         ("sum for mean in w", {"share": 1.0, "b_share": 1.0 / 3.0},
          "You took the mean for b: divide the sum for w by 3 too."),
         ("sum for mean in b", {"b_share": 1.0}, "You took the mean for w: divide the sum for b by 3 too."),
-        ("uphill", {"rate": 1.0}, "L grows along the gradient; a step goes against it: w − η ∂L/∂w."),
+        ("uphill", {"rate": 1.0}, "L grows along the gradient; a step moves against it: w − η ∂L/∂w."),
         ("twice too large", {"error": lambda e: 2.0 * e},
          "The 2 of the square and the ½ before it cancel: the derivative of ½(ŷ − y)² is ŷ − y."),
         ("the ½ left over", {"error": lambda e: 0.5 * e},
          "The square gives a factor 2, which cancels the ½: the derivative of ½(ŷ − y)² is ŷ − y."),
-        ("the squares' mean for the derivative", {"error": lambda e: e * e},
+        ("the mean of the squares for the derivative", {"error": lambda e: e * e},
          "You kept the square: the derivative of ½(ŷ − y)² is ŷ − y."),
         ("stale gradients", {"keep": True},
          "Your second step still includes the gradient of the first: start from 0 before each step."),
@@ -109,7 +109,7 @@ SGD = Exercise(
         ("no learning rate", {"rate": -2.0}, "Multiply the gradient by η before you subtract it.")),
     hints=(r"For one example $\partial L/\partial w = (\hat y - y)\,x$ and $\partial L/\partial b = \hat y - y$. "
            "Average over the three.",
-           "Compute both derivatives first, then change both $w$ and $b$.",
+           "Compute both derivatives first, then update both $w$ and $b$.",
            r"For the second step, compute the three $\hat y$ again with the new $w$ and $b$."),
     derivation=lambda p: explained(_thirds(p), "w", w=p["w"], b=p["b"]),
     notebook=TRAINING,
@@ -120,14 +120,14 @@ def _with_momentum(
     beta: Callable[[float], float] = lambda b: b, share: Callable[[float], float] = lambda b: 1.0,
     sign: float = -1.0, rate: Callable[[float], float] = lambda eta: eta, again: bool = True, ahead: bool = False,
     changes: bool = False, gradient: Callable[[Problem, float], float] = lambda p, w: p["c"] * (w - p["t"]),
-    exchanged: bool = False, from_start: bool = False, steps: Sequence[int] = (0, 1), velocities: bool = False,
+    swapped: bool = False, from_start: bool = False, steps: Sequence[int] = (0, 1), velocities: bool = False,
     at: Callable[[float, float], float] = lambda w, move: w,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """Compute w after one step and after two; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         w, v, path, speeds = p["w"], 0.0, [], []
-        eta, b = (p["beta"], p["eta"]) if exchanged else (p["eta"], p["beta"])
+        eta, b = (p["beta"], p["eta"]) if swapped else (p["eta"], p["beta"])
         for _ in range(max(steps) + 1):
             g = gradient(p, at(w if again else p["w"], rate(eta) * b * v))
             v = beta(b) * v + share(b) * g
@@ -159,8 +159,8 @@ MOMENTUM = Exercise(
          "That is plain gradient descent: the second step also moves along β times the first velocity."),
         ("1 − β before the gradient", {"share": lambda b: 1.0 - b},
          "You took a running mean, βv + (1 − β)g, as Adam does; here g enters v in full."),
-        ("1 − β for β", {"beta": lambda b: 1.0 - b}, "v keeps the share β of its old value, not 1 − β."),
-        ("forgot β", {"beta": lambda b: 1.0}, "The old velocity fades: multiply it by β before g is added."),
+        ("1 − β for β", {"beta": lambda b: 1.0 - b}, "v keeps the fraction β of its old value, not 1 − β."),
+        ("forgot β", {"beta": lambda b: 1.0}, "The old velocity decays: multiply it by β before g is added."),
         ("β on the gradient", {"beta": lambda b: 1.0, "share": lambda b: b},
          "β multiplies the old velocity, not the new gradient."),
         ("β on both", {"share": lambda b: b}, "β multiplies only the old velocity; g enters v in full."),
@@ -174,7 +174,7 @@ MOMENTUM = Exercise(
         *(("Nesterov's step", rule,
            "That is Nesterov's variant, which looks ahead along βv; here w moves by −ηv.")
           for rule in ({"ahead": True}, {"at": lambda w, move: w - move})),
-        ("β and η exchanged", {"exchanged": True}, "β multiplies the old velocity, and η the step of w."),
+        ("β and η swapped", {"swapped": True}, "β multiplies the old velocity, and η the step of w."),
         ("the second step from the start", {"from_start": True}, "The second step begins where the first one ended."),
         ("w after steps 2 and 3", {"steps": (1, 2)}, "These are w after steps 2 and 3: answer after steps 1 and 2."),
         ("the velocities", {"velocities": True}, "These are the two v; the question asks for w after each step."),
@@ -189,7 +189,7 @@ MOMENTUM = Exercise(
          "The factor in front of the square stays in the derivative: g = c(w − t)."),
         ("forgot where the minimum is", {"gradient": lambda p, w: p["c"] * w},
          "The derivative of (w − t)² is 2(w − t): at w = t the gradient is 0.")),
-    hints=(r"The gradient is $c\,(w - t)$, with the numbers of the question for $c$ and $t$.",
+    hints=(r"The gradient is $c\,(w - t)$, with $c$ and $t$ taken from the question.",
            r"In the first step $v = g$ because $v$ was 0. Then compute $g$ again, at the new $w$.",
            r"In the second step $v = \beta \cdot (\text{first } v) + (\text{new } g)$, and $w$ moves by $-\eta v$."),
     derivation=lambda p: explained("L = 0.5*{c}*(w - {t})**2".format(**p), "w", w=p["w"]),
@@ -260,12 +260,12 @@ ADAM = Exercise(
         ("multiplied for divided", {"multiplied": True}, "m̂ and v̂ are m and v *divided* by 1 − βᵗ."),
         ("the corrected ones kept", {"corrected_stay": True},
          "m̂ and v̂ are for this step only: the next step continues from the uncorrected m and v."),
-        ("uphill", {"sign": 1.0}, "A step goes against the gradient: subtract η m̂/√v̂."),
+        ("uphill", {"sign": 1.0}, "A step moves against the gradient: subtract η m̂/√v̂."),
         ("no root", {"root": False}, "v̂ is a mean of squares: divide by its square root."),
-        ("β₁ and β₂ exchanged", {"betas": lambda b1, b2: (b2, b1)},
+        ("β₁ and β₂ swapped", {"betas": lambda b1, b2: (b2, b1)},
          "β₁ belongs to m, the mean of the gradient, and β₂ to v, the mean of its square."),
         ("β for 1 − β", {"betas": lambda b1, b2: (1.0 - b1, 1.0 - b2)},
-         "The old m keeps the share β₁, and the new g has the share 1 − β₁; the same holds for v."),
+         "The old m has the weight β₁, and the new g has the weight 1 − β₁; the same holds for v."),
         ("no 1 − β before the gradient", {"shares": False},
          "m and v are means, so the new term has the weight 1 − β: yours are sums."),
         ("nothing but v", {"first": False}, "You divided g itself; Adam moves along the mean m̂."),
@@ -301,13 +301,13 @@ def _masks(rng: Random) -> Problem:
 
 def _dropped(
     scale: Callable[[float], float] = lambda p: 1.0 / (1.0 - p), mask: Callable[[bool], bool] = lambda k: k,
-    later: Callable[[float], float] = lambda p: 1.0, masks_later: bool = False, exchanged: bool = False,
+    later: Callable[[float], float] = lambda p: 1.0, masks_later: bool = False, swapped: bool = False,
     share: Callable[[Sequence[bool]], float] = lambda keep: 1.0,
 ) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:  # fmt: skip
     """Return dropout that scales in training or later; each option makes a mistake."""
 
     def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
-        training = training is not exchanged
+        training = training is not swapped
         factor = scale(p) * share(keep) if training or masks_later else later(p)
         return [a_j * factor * (mask(k) if training or masks_later else 1.0) for a_j, k in zip(a, keep)]
 
@@ -326,47 +326,47 @@ DROPOUT = Exercise(
     question=lambda p: (
         "Write `dropout(a, keep, p, training)`. The list `a` contains the units' activations, and `keep` contains "
         "True or False for each; False has the probability `p`. In training, scale the units that are kept so that "
-        "the mean over all masks is `a`; in evaluation, leave `a` unchanged. Return a list."),
+        "the mean over all masks is `a`; in evaluation mode, leave `a` unchanged. Return a list."),
     make=_masks,
     calculation=_dropped, mistakes=(
         ("unscaled", {"scale": lambda p: 1.0},
-         "A share p of the units is missing, so the next layer receives less than in evaluation: divide by 1 − p."),
+         "A fraction p of the units is 0, so the next layer receives less than in evaluation mode: divide by 1 − p."),
         ("1/p for 1/(1 − p)", {"scale": lambda p: 1.0 / p},
          "p is the probability of dropping a unit; a unit is kept with the probability 1 − p."),
         *((f"multiplied by {words}", {"scale": scale},
            "Fewer units are active, so each must be larger: divide by 1 − p.")
           for words, scale in (("1 − p", lambda p: 1.0 - p), ("p", lambda p: p), ("1 + p", lambda p: 1.0 + p))),
         ("scaled by this mask", {"scale": lambda p: 1.0, "share": lambda keep: len(keep) / sum(keep)},
-         "You divided by the share that this mask keeps; the mean share over all masks is 1 − p."),
+         "You divided by the fraction that this mask keeps; its mean over all masks is 1 − p."),
         ("no mask", {"mask": lambda k: True},
          "You scaled every unit and dropped none: if keep is False, the unit is 0."),
         ("scaled at test time instead", {"scale": lambda p: 1.0, "later": lambda p: 1.0 - p},
          "The original paper scales at test time; here training divides by 1 − p, and evaluation changes nothing."),
-        ("training and evaluation exchanged", {"exchanged": True},
+        ("training and evaluation swapped", {"swapped": True},
          "Use the mask if `training` is True, and return a unchanged if it is False."),
         ("the wrong units dropped", {"mask": lambda k: not k}, "keep is True for the units that stay."),
-        ("dropped at test time", {"masks_later": True}, "In evaluation every unit is active: ignore the mask."),
+        ("dropped at test time", {"masks_later": True}, "In evaluation mode every unit is active: ignore the mask."),
         ("scaled a second time", {"later": lambda p: 1.0 - p},
          "The division in training already compensates for dropout: evaluation returns a unchanged."),
         ("scaled up at test time", {"later": lambda p: 1.0 / (1.0 - p)},
-         "Nothing is missing in evaluation, so nothing needs to be larger: return a unchanged."),
+         "Nothing is missing in evaluation mode, so nothing needs to be larger: return a unchanged."),
         ("another mask", None, "Use the mask in `keep` instead of drawing your own, so that everyone drops the same "
                                "units.", _has_own_mask)),
     hints=(r"The mean of a unit is $(1 - p) \cdot (\text{its kept value}) + p \cdot 0$. Which kept value makes it "
            "$a$?",
-           r"In training a unit is $a/(1 - p)$ or 0, in evaluation it is $a$.",
+           r"In training a unit is $a/(1 - p)$ or 0; in evaluation mode it is $a$.",
            "Return `a` if not `training`, else `[a_j / (1 - p) if k else 0.0 for …]`."),
     derivation=lambda p: explained(
         "h = a_1*m_1", "a_1", a_1=p["cases"][0][0][0], m_1=1.0 / (1.0 - p["cases"][0][2])),
     notebook=DROPPING,
     **tried(
-        lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
+        lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} mode with p = {p:g}",
         lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))]),
 )  # fmt: skip
 
 
 def _axes(X: Any, centred: bool = True, standardised: bool = False) -> Array:
-    """Return the eigenvectors of the covariance matrix as rows, beginning with the largest eigenvalue's."""
+    """Return the eigenvectors of the covariance matrix as rows, by descending eigenvalue."""
     points = np.array(X, dtype=float)
     if centred:
         points -= points.mean(axis=0)
@@ -437,7 +437,7 @@ def _points(rng: Random) -> Problem:
 
 
 def _explain_axis(p: Problem) -> Any:
-    """Explain the variance along the first axis, turned by θ towards the second: it is largest at θ = 0."""
+    """Explain the variance along the first axis, rotated by θ towards the second: it is largest at θ = 0."""
     values = np.linalg.eigvalsh(np.cov(np.transpose(p["X"]), bias=True))
     return explained("V = λ_1*cos(θ)**2 + λ_2*sin(θ)**2", "θ", θ=0.0, λ_1=values[2], λ_2=values[1])
 
@@ -459,14 +459,14 @@ PCA = Exercise(
         _slip("the axis of least variance",
               "This belongs to the smallest eigenvalue, which `eigh` returns first: take that of the largest.", k=2),
         _slip("standardised first", "You divided each feature by its standard deviation, which is PCA of the "
-                                    "correlations. Only centre here.", standardised=True),
+                                    "correlations. Only centre the points here.", standardised=True),
         ("a row of V", lambda p: _unit(_axes(p["X"])[:, 0]),
          "The eigenvectors are the *columns* of the matrix that `eigh` returns, as `vectors[:, -1]`; you took a row.",
          _is_row),
         ("a row of V, standardised first", lambda p: _unit(_axes(p["X"], standardised=True)[:, 0]),
          "The eigenvectors are the *columns* of the matrix that `eigh` returns. Also, do not standardise here.",
          lambda p, found: _is_row(p, found, standardised=True)),
-        ("turned round", lambda p: [-u for u in _axis(p)],
+        ("the opposite direction", lambda p: [-u for u in _axis(p)],
          "This is the axis with the opposite sign: change all signs to make the first number positive."),
         ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
          "The direction is right: divide by its length, and make the first number positive.",
@@ -475,10 +475,10 @@ PCA = Exercise(
          "These are variances along the axes; the question asks for the first axis itself, an eigenvector.",
          _are_eigenvalues),
         ("the mean", lambda p: _unit(np.mean(p["X"], axis=0)),
-         "This vector points to the mean of the points; the axis says how they vary around it."),
+         "This vector points to the mean of the points; the axis describes how they vary around it."),
         ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
          "This vector points to the farthest point; the axis depends on the covariance of all points."),
-        ("between the two farthest points", _farthest, "The axis depends on all points, not only on two of them."),
+        ("between the two points farthest apart", _farthest, "The axis depends on all points, not only on two."),
         ("the feature with the largest variance",
          lambda p: [*map(float, np.var(p["X"], 0) == np.var(p["X"], 0).max())],
          "This is one feature; the points vary most along a combination of all three."),
@@ -510,15 +510,15 @@ def _normalised(
     return norm
 
 
-# mistakes in training and in evaluation
+# mistakes in training and in evaluation mode
 NORM_SLIPS = (
     ("1/(m − 1) for 1/m", {"spread": variance},
-     "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
+     "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in both modes."),
     ("the mean of the squares", {"spread": lambda x: fmean(x_i * x_i for x_i in x)},
      "The variance is the mean of (x − μ)²: subtract the mean before you square."),
     ("the mean absolute deviation", {"spread": lambda x: fmean(abs(x_i - fmean(x)) for x_i in x) ** 2},
      "The variance is the mean of the squares (x − μ)², not of |x − μ|."),
-    ("from the smallest to the largest", {"centre": min, "spread": lambda x: (max(x) - min(x)) ** 2},
+    ("scaled to the range 0 to 1", {"centre": min, "spread": lambda x: (max(x) - min(x)) ** 2},
      "x̂ must have mean 0 and standard deviation 1: yours ranges from 0 to 1."),
     ("the variance for its root", {"root": lambda v, e: v + e},
      "x̂ must have a standard deviation of 1: divide by √(σ² + ε)."),
@@ -527,7 +527,7 @@ NORM_SLIPS = (
     ("forgot γ and β", {"line": lambda hat, gamma, beta: hat}, "x̂ is not yet the output: y = γ x̂ + β."),
     ("forgot β", {"line": lambda hat, gamma, beta: gamma * hat}, "y = γ x̂ + β: the mean of y is β."),
     ("forgot γ", {"line": lambda hat, gamma, beta: hat + beta}, "y = γ x̂ + β: γ scales x̂."),
-    ("γ and β exchanged", {"line": lambda hat, gamma, beta: beta * hat + gamma}, "γ is the factor, β is added."),
+    ("γ and β swapped", {"line": lambda hat, gamma, beta: beta * hat + gamma}, "γ is the factor, β is added."),
     ("β before γ", {"line": lambda hat, gamma, beta: gamma * (hat + beta)},
      "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
     ("the sign of x̂", {"line": lambda hat, gamma, beta: beta - gamma * hat}, "x̂ = (x − μ)/√(σ² + ε), not (μ − x)."),
@@ -565,7 +565,7 @@ BATCH_NORM = Exercise(
         *NORM_SLIPS,
         ("forgot ε", {"root": lambda v, e: sqrt(v)}, "ε is added to the variance, inside the root."),
         ("ε subtracted", {"root": lambda v, e: sqrt(abs(v - e))}, "ε is added to the variance."),
-        ("ε outside of the root", {"root": lambda v, e: sqrt(v) + e},
+        ("ε outside the root", {"root": lambda v, e: sqrt(v) + e},
          "√σ² + ε is not √(σ² + ε): ε is added to the variance.")),
     hints=(r"Compute $\mu$, $\sigma^2$, $\hat x$ and $y$, in this order.",
            r"$\sigma^2 = \frac1m \sum (x_i - \mu)^2$, and $\varepsilon$ is added to it, inside the root.",
@@ -602,7 +602,7 @@ EVALUATE = Exercise(
         rf"A unit saw the values ${', '.join(f'{x:g}' for x in p['seen'])}$ on the whole training data; $\gamma = "
         rf"{p['gamma']:g}$, $\beta = {p['beta']:g}$, and $\varepsilon$ is negligible. A batch of two test examples "
         f"has the values ${p['x'][0]:g}$ and ${p['x'][1]:g}$. What does batch normalisation return for them in "
-        "evaluation, with the training data's mean and variance (with $1/m$)? Answer with two numbers."),
+        "evaluation mode, with the training data's mean and variance (with $1/m$)? Answer with two numbers."),
     make=lambda rng: {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
         "gamma": rng.choice(GAMMAS), "beta": rng.choice(BETAS),
@@ -618,7 +618,7 @@ EVALUATE = Exercise(
         ("statistics of all six", _by(lambda x, seen: x + seen, lambda x, seen: x + seen),
          "You included the test examples: use only the statistics of the training data.")),
     of=_evaluated,
-    hints=("Whose mean and variance are used in evaluation?",
+    hints=("Whose mean and variance are used in evaluation mode?",
            r"$\mu$ and $\sigma^2$ come only from the four training values.",
            r"Compute $\gamma\,(x - \mu)/\sigma + \beta$ for each $x$."),
     # a straight line in x with the slope γ/σ
