@@ -208,7 +208,7 @@ def test_docs_builds_the_site_with_warnings_as_errors_and_says_where_it_is(machi
 
 def test_what_keeps_the_site_from_being_built_is_one_line_and_status_2(machine, capsys, monkeypatch):
     assert machine.main("docs", "--port") == 2
-    assert one_line(capsys).endswith("docs takes --serve and nothing else: --port")
+    assert one_line(capsys).endswith("docs takes only the option --serve, not --port")
     monkeypatch.setattr(machine.run, "has_packages", lambda: False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert machine.main("docs") == 2
