@@ -265,7 +265,7 @@ class Counting(Module):
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"), [(Deciding(), "the program and"), (Noisy(), "the constant = 0."), (Counting(), "neg at x = ")]
+    ("layer", "said"), [(Deciding(), "the program, but"), (Noisy(), "the constant = 0."), (Counting(), "neg at x = ")]
 )
 def test_replay_insisted_on_compares_two_mini_batches_and_names_what_differs(layer, said):
     make = own(layer)
