@@ -51,7 +51,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name whose module needs NumPy on first use."""
+    """Import a name on first use if its module needs NumPy."""
     if name in _HOMES:
         return getattr(import_module(f"nn.{_HOMES[name]}"), name)
     raise AttributeError(unknown_name("nn", name, __all__))

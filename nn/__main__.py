@@ -40,7 +40,7 @@ BELONGS = {  # options that require certain values of another option
     "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
 }  # fmt: skip
-STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in order
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # preprocessing steps, in order
 NUMBERS = ("--hidden", "--pca", "--whiten")  # options with a variable number of integers
 SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 
@@ -92,7 +92,7 @@ def _lab(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     if data:
         most = 100 if options["examples"] is None else options["examples"]
         if not 5 <= most <= MOST_POINTS:
-            raise ValueError(f"--examples {most}: it must be from 5 to {MOST_POINTS}")
+            raise ValueError(f"--examples {most}: it must be between 5 and {MOST_POINTS}")
         trained = vars(parser().parse_args([data]))
         config = configuration(argparse.Namespace(**trained | options | {"examples": None}))
         page = lab(title=text_name(Path(data).stem), **situation(config, most))
@@ -134,7 +134,7 @@ def _claims(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Write the rows of a table with the predictions of a run."
+    p.description = "Write the rows of a table, with the predictions of a run added."
     p.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     p.add_argument("table", type=Path, metavar="FILE.csv", help="table with the columns that the run was trained on")
     p.add_argument("--out", type=Path, help="write to this file, such as new.csv or new.csv.gz, instead of printing")
@@ -144,7 +144,7 @@ def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     inputs = {"the table": options.table, **{f"{name} of the run": options.run / name for name in KEPT}}
     for role, path in inputs.items():
         if out and out.exists() and path.exists() and out.samefile(path):
-            raise ValueError(f"--out {out} would overwrite {role}: name another file")
+            raise ValueError(f"--out {out} would overwrite {role}: choose another file")
     text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
     if out:
         write_whole(out, gzip.compress(text.encode()) if out.suffix == ".gz" else text.encode())
@@ -189,8 +189,8 @@ def parser() -> argparse.ArgumentParser:
     add("--calibrate", action="store_true", help="evaluate with the batch statistics of all training data")
     add("--epochs", type=int, help="number of passes over the training data (60; digits: 30, spirals: 200)")
     add("--schedule", default="constant", choices=SCHEDULES, help="learning-rate schedule (constant)")
-    add("--factor", type=float, help="factor of exponential (0.95) and step (0.5), decay of inverse_time (0.1)")
-    add("--every", type=int, metavar="EPOCHS", help="interval of the schedule step in epochs (10)")
+    add("--factor", type=float, help="factor for exponential (0.95) and step (0.5), or decay for inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="epochs between steps of the step schedule (10)")
     add("--warm-up", type=int, metavar="EPOCHS", help="epochs of linear warm-up (0)")
     add("--l1", type=float, default=0.0, help="coefficient of the penalty |w| (0)")
     add("--l2", type=float, help=f"coefficient of the penalty ½ w² (0; {measured}: 0.01)")
@@ -201,7 +201,7 @@ def parser() -> argparse.ArgumentParser:
     add("--gradient-tolerance", type=float, help="stop when the gradient norm is at most this")
     add("--engine", default="auto", choices=ENGINES, help="eager: node by node; replay: as matrix products (auto)")
     p.add_argument("--seed", type=int, default=0, help="seed for data, split, initial weights and order (0)")
-    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA), which replaces an earlier run in it")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
     return p
 
 
@@ -213,7 +213,7 @@ def _add_file(p: argparse.ArgumentParser) -> None:
     add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
     names = "columns whose numbers are categories, such as postcodes"
     add("--categories", nargs="+", default=[], metavar="COLUMN", help=names)
-    missing = "for a missing value, stop, drop the row, or use the mean (refuse)"
+    missing = "on a missing value, stop, drop the row, or use the mean (refuse)"
     add("--missing", default="refuse", choices=MISSING_RULES, help=missing)
     _add_reading(table)
 
@@ -221,11 +221,11 @@ def _add_file(p: argparse.ArgumentParser) -> None:
 def _add_data(p: argparse.ArgumentParser, examples: str, measured: str) -> None:
     add = p.add_argument_group("data").add_argument
     add("--examples", type=int, help=examples)
-    add("--noise", type=float, help="standard deviation of the noise of the points (0.1)")
-    add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
+    add("--noise", type=float, help="standard deviation of the noise added to the points (0.1)")
+    add("--standardize", action="store_true", help=f"scale to mean 0 and std 1 (default for {measured})")
     add("--zero-center", action="store_true", help="shift to mean 0")
-    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
-    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="like --pca, and scale each to variance 1")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project onto N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="like --pca, with variance 1 each")
     add("--raw", action="store_true", help="no preprocessing")
 
 
@@ -244,7 +244,7 @@ def _add_updates(group: argparse._ActionsContainer, optimizer: str, rate: str) -
     add("--batch-size", type=int, default=10, help="examples per update (10)")
     add("--optimizer", default=optimizer, choices=OPTIMIZERS, help=f"optimiser ({optimizer})")
     add("--learning-rate", type=float, help=f"learning rate ({rate})")
-    add("--momentum", type=float, default=0.0, help="momentum of sgd and rmsprop (0)")
+    add("--momentum", type=float, default=0.0, help="momentum for sgd and rmsprop (0)")
     add("--nesterov", action="store_true", help="use Nesterov momentum with sgd")
     add("--weight-decay", type=float, help="weight decay (0; adamw: 0.01)")
 
@@ -275,7 +275,7 @@ def configuration(options: argparse.Namespace) -> Config:
            f"--{name} requires {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
           for name, (owner, choices) in BELONGS.items()),
         ((options.examples or 0) > MOST_EXAMPLES,
-         f"--examples {options.examples}: use at most {MOST_EXAMPLES}, which already take hours"),
+         f"--examples {options.examples}: use at most {MOST_EXAMPLES}; even those take hours"),
         (options.hidden == [] and (options.dropout or options.batchnorm),
          "--dropout and --batchnorm need a hidden layer: pass --hidden UNITS"),
         (options.seed < 0, f"--seed {options.seed}: it must be at least 0"),

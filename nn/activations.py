@@ -25,7 +25,7 @@ class ELU(Activation):
 
 
 class GELU(Activation):
-    """g(z) = z Φ(z) with the exact normal distribution function Φ.
+    """g(z) = z Φ(z) with the exact standard normal CDF Φ.
 
     >>> [round(a.data, 4) for a in GELU()([-1.0, 2.0])]
     [-0.1587, 1.9545]
@@ -96,7 +96,7 @@ BY_NAME |= {"leaky_relu": LeakyReLU, "linear": Identity}
 
 
 def activation(name: str) -> Activation:
-    """Return the activation with this name. Raises ValueError for an unknown name, and lists those that exist."""
+    """Return the activation with this name. Raises ValueError for an unknown name; it lists the known ones."""
     if name not in BY_NAME:
-        raise ValueError(f"activation {name!r}: choose one of {', '.join(sorted(BY_NAME))}")
+        raise ValueError(f"unknown activation {name!r}: choose one of {', '.join(sorted(BY_NAME))}")
     return BY_NAME[name]()

@@ -1,10 +1,10 @@
 """The lecture's back-propagation algorithm for one example, "for l = L … 1", on NumPy arrays.
 
 It is an independent check of the scalar gradients, so it imports nothing from this project and defines g′ and ∇ₐ L
-again. Everywhere else, a derivative is written only once.
+again. Everywhere else, each derivative is written only once.
 
-Layers are counted as in the lecture: W[1] belongs to layer 1 and W[0] is None, likewise for z, and a[0] is the input.
-W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors with one entry per unit.
+Layers are numbered as in the lecture: W[1] belongs to layer 1, W[0] and z[0] are None, and a[0] is the input.
+W[l] has shape (to, from); z[l], a[l], b[l] and delta[l] are vectors with one entry per unit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +55,7 @@ def back_propagate(
     W, b    [None, W¹, …, Wᴸ] and [None, b¹, …, bᴸ]
     x, y    the input a⁰, and the target: a vector, a label or a number, depending on the loss
     g       one activation for all layers, or a list with one per layer: [None, "tanh", "linear"]
-    loss    name of the loss; cross_entropy and binary_cross_entropy expect logits, and so a linear last layer
+    loss    name of the loss; cross_entropy and binary_cross_entropy expect logits, so the last layer must be linear
 
     Raises ValueError for shapes that do not fit, an unknown name, or a target that does not fit the loss.
     Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2, equations BP1 to BP4.
@@ -73,7 +73,7 @@ def back_propagate(
     functions = _activations(g, len(W) - 1)
     z, a = forward(W, b, x, functions)
     if loss not in LOSSES:
-        raise ValueError(f"loss {loss!r}: choose one of {', '.join(LOSSES)}")
+        raise ValueError(f"unknown loss {loss!r}: choose one of {', '.join(LOSSES)}")
     target = _target(loss, a[-1], y)
     value, gradient = float(LOSSES[loss].of(a[-1], target)), LOSSES[loss].gradient(a[-1], target)
     events = list(backward(W, z, a, functions, gradient))
@@ -86,7 +86,7 @@ def back_propagate(
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
     """Return zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L. Raises ValueError for shapes that do not fit."""
     if len(W) != len(b):
-        raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: their numbers must be equal")
+        raise ValueError(f"W has {len(W) - 1} layers, but b has {len(b) - 1}: both must have the same number")
     z, a = [None], [np.asarray(x, float)]
     for l in range(1, len(W)):
         _check_shapes(l, W[l], b[l], a[l - 1])
@@ -96,7 +96,7 @@ def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], l
 
 
 def backward(W: Layers, z: Layers, a: Layers, g: Layers, gradient: Array) -> Iterator[Event]:
-    """Run the loop of the slide from ``gradient`` = ∇ₐ L at the output, and yield each result.
+    """Run the loop on the slide, starting from ``gradient`` = ∇ₐ L at the output, and yield each result.
 
     δᴸ = ∇ₐ L ⊙ g′(zᴸ); then for l = L … 1: ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂L/∂bˡ = δˡ, δˡ⁻¹ = (Wˡ)ᵀ δˡ ⊙ g′(zˡ⁻¹).
     """
@@ -121,7 +121,7 @@ def sigmoid(z: Array) -> Array:
 
 
 def normal_cdf(z: Array) -> Array:
-    """Return Φ(z) = ½ erfc(−z/√2) elementwise, the normal distribution function.
+    """Return the standard normal CDF, Φ(z) = ½ erfc(−z/√2), elementwise.
 
     >>> normal_cdf(np.array([-1000.0, 0.0]))
     array([0. , 0.5])
@@ -192,10 +192,10 @@ def _arrays(letter: str, layers: Layers) -> list[Any]:
 
 
 def _check_shapes(l: int, W: Array, b: Array, a: Array) -> None:
-    # NumPy checks the shapes of W a, but broadcasts a b of another shape
+    # NumPy checks the shapes in W a, but would broadcast a b of the wrong shape
     if W.ndim != 2 or a.shape != W.shape[1:] or b.shape != W.shape[:1]:
         raise ValueError(
-            f"W{l} has the shape {W.shape}, b{l} {b.shape} and a{l - 1} {a.shape}: z = W a + b needs (to, from), "
+            f"W{l} has shape {W.shape}, b{l} {b.shape} and a{l - 1} {a.shape}: z = W a + b needs (to, from), "
             "(to,) and (from,); is W transposed?"
         )
 
@@ -203,22 +203,26 @@ def _check_shapes(l: int, W: Array, b: Array, a: Array) -> None:
 def _activations(g: str | Sequence[str | None], L: int) -> list[Any]:
     names = [None, *[g] * L] if isinstance(g, str) else list(g)
     if len(names) != L + 1 or names[0] is not None:
-        raise ValueError(f"g = {g!r} for {L} layers: it must be a name, or None followed by a name per layer")
+        raise ValueError(
+            f"g = {g!r} does not fit {L} layers: it must be a name, or None followed by a name per layer"
+        )
     for name in names[1:]:
         if name not in ACTIVATIONS:
-            raise ValueError(f"activation {name!r}: choose one of {', '.join(ACTIVATIONS)}")
+            raise ValueError(f"unknown activation {name!r}: choose one of {', '.join(ACTIVATIONS)}")
     return [None, *(ACTIVATIONS[name] for name in names if name is not None)]
 
 
 def _target(loss: str, a: Array, y: Any) -> Any:
-    """Return y as the loss expects it. Raises ValueError if NumPy would broadcast it, or index from the end."""
+    """Return y as the loss expects it. Raises ValueError if NumPy would broadcast it or index from the end."""
     if loss == "cross_entropy":
         if y not in range(len(a)):
-            raise ValueError(f"label {y!r}: {len(a)} output units have the labels 0 … {len(a) - 1}")
+            raise ValueError(f"label {y!r} is out of range: {len(a)} output units have the labels 0 … {len(a) - 1}")
         return int(y)
     target = np.atleast_1d(np.asarray(y, float))
     if loss in ("binary_cross_entropy", "hinge") and a.shape != (1,):
-        raise ValueError(f"{loss} of {len(a)} output units: it needs one; use cross_entropy for several classes")
+        raise ValueError(f"{loss} got {len(a)} output units: it needs one; use cross_entropy for several classes")
     if target.shape != a.shape:
-        raise ValueError(f"{loss} of outputs {a.shape} and targets {target.shape}: their shapes must be equal")
+        raise ValueError(
+            f"{loss} got outputs of shape {a.shape}, but targets of shape {target.shape}: they must be equal"
+        )
     return target.item() if target.size == 1 else target

@@ -1,4 +1,4 @@
-"""Batch normalisation, implemented as the forward pass of Algorithm 1 only.
+"""Batch normalisation, of which only the forward pass, Algorithm 1, is implemented.
 
 The paper derives six gradients by hand. Here the mean and the variance of a mini-batch are nodes that depend on all
 examples, and ``backward`` computes the gradients through both.
@@ -29,18 +29,18 @@ class BatchNorm(Module):
     """Normalise each unit over the mini-batch, then scale and shift.
 
     y_i = γ x̂_i + β,  x̂_i = (x_i − μ) / √(σ² + ε), where μ and σ² are the mean and the 1/m variance of the mini-batch
-    in training mode, and ``mu_`` and ``sigma2_`` in evaluation mode, which works for a single example.
+    in training mode, and ``mu_`` and ``sigma2_`` in evaluation mode, which also accepts a single example.
 
     n          number of units, each with a γ, initially 1, and a β, initially 0
-    epsilon    ε > 0, which prevents a division by zero if a unit is equal for all examples
-    momentum   weight of the newest mini-batch in the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, which
-               starts at 0, and likewise sigma2_ with the unbiased variance σ² m/(m − 1), which starts at 1;
+    epsilon    ε > 0, which prevents a division by zero if a unit has the same value for all examples
+    momentum   weight of the newest mini-batch in the running averages: mu_ ← (1 − momentum) mu_ + momentum μ,
+               starting at 0, and likewise sigma2_ with the unbiased variance σ² m/(m − 1), starting at 1;
                ``calibrate`` computes both from the training data instead
     latest     a callback that receives the nodes of each mini-batch in training mode, or None
 
     For unit 2 of layer 1, the nodes of μ and σ² are named ``μ¹_2`` and ``σ¹_2²``, and x̂_3 is named ``x̂¹_23``.
-    Raises ValueError, and leaves mu_ and sigma2_ unchanged, if an example has the wrong length, and in training mode
-    for fewer than two examples.
+    Raises ValueError, and leaves mu_ and sigma2_ unchanged, if an example has the wrong length or, in training mode,
+    if there are fewer than two examples.
     Source: Ioffe & Szegedy 2015, Algorithms 1 and 2, with PyTorch's running averages.
 
     >>> bn = BatchNorm(1)
@@ -97,7 +97,7 @@ class BatchNorm(Module):
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
         """Update the running averages with the statistics of a mini-batch of m examples.
 
-        Raises ValueError, and changes nothing, if they are not finite, from which an average would never recover.
+        Raises ValueError, and changes nothing, if they are not finite: a running average would never recover.
         """
         for k, statistics in enumerate(zip(mu, sigma2), 1):
             if not all(map(isfinite, statistics)):

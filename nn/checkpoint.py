@@ -68,7 +68,7 @@ def save_training(
 ) -> None:  # fmt: skip
     """Write everything that the next epoch depends on, so that training resumes bit for bit.
 
-    records   whether to include the records, with which the file grows every epoch
+    records   whether to include the records, which make the file grow with every epoch
     """
     state = training.state_dict(records)
     tensors = _under(MODEL, state.pop("model"))
@@ -115,7 +115,7 @@ def _write(path: File, state: dict[str, Any], metadata: Metadata, preprocessing:
 
 
 def _with_checksum(content: bytes, old: str, new: str) -> bytes:
-    """Return the bytes with another checksum in their metadata, in which quotes inside other texts are escaped."""
+    """Return the bytes with another checksum; in all other metadata the quotes are escaped and cannot match."""
     return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
 
 
@@ -138,7 +138,7 @@ def _reading(path: File, checked: bool = False) -> Iterator[tuple[dict[str, Any]
         raise ValueError(f"{path} has no checksum, perhaps because an earlier version wrote it: train again")
     for name, array in arrays.items():
         if array.dtype.kind != "f":
-            raise ValueError(f"{path}: {name} has the type {array.dtype}: it must be float64")
+            raise ValueError(f"{path}: {name} has dtype {array.dtype}: it must be float64")
     try:
         yield arrays, metadata
     except (ValueError, TypeError) as error:

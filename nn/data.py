@@ -1,4 +1,4 @@
-"""Data sets as plain lists of numbers: loads those of scikit-learn, generates toy data, and splits and batches them.
+"""Data sets as plain lists of numbers: loads scikit-learn's, generates toy data, and splits and batches them.
 
 Numbers become nodes only when a model reads them, so this module does not use Values.
 """
@@ -31,10 +31,10 @@ class Dataset(_Fields):
     X          the numbers of each example: lists, an array or a DataFrame; a flat sequence is a single feature
     y          the target of each example: a label, a number or a list of numbers; strings become labels
     classes    names of the classes; by default the strings in y, sorted or in the order of a pandas categorical
-    features   names of the numbers of an example; by default the columns of a DataFrame
-    units      (mean, deviation) of a standardised target: mean + deviation · y is in its original units
+    features   names of the numbers in an example; by default the columns of a DataFrame
+    units      (mean, deviation) of a standardised target: mean + deviation · y is in the original units
 
-    Raises ValueError and TypeError as ``check``, and ValueError for a string that is not in ``classes``.
+    Raises ValueError and TypeError as ``check`` does, and ValueError for a string that is not in ``classes``.
 
     >>> data = Dataset([[0.5, 1], [1.5, 2]], ["dog", "cat"])
     >>> data.X, data.y, data.classes
@@ -53,23 +53,25 @@ class Dataset(_Fields):
         if targets and isinstance(targets[0], str):
             for i, t in enumerate(targets, 1):
                 if not isinstance(t, str):
-                    raise TypeError(f"example {i}, counted from 1, has the target {t!r}: all must be strings")
+                    raise TypeError(f"example {i}, counted from 1, has the target {t!r}: all targets must be strings")
             kind: Any = getattr(y, "dtype", None)
             ordered = [*map(str, kind.categories)] if getattr(kind, "ordered", False) else []
             classes = classes or ordered or sorted(set(targets))
             if unknown := sorted(set(targets) - set(classes)):
-                raise ValueError(f"y contains {unknown[0]!r}: it must be one of {', '.join(map(repr, classes))}")
+                raise ValueError(
+                    f"y contains the unknown class {unknown[0]!r}: the classes are {', '.join(map(repr, classes))}"
+                )
             targets = [classes.index(t) for t in targets]
         features = [*map(str, features if len(features) else getattr(X, "columns", ()))]
         if features and rows and len(features) != len(rows[0]):
-            found = f"{len(features)} features for examples of {len(rows[0])} numbers"
+            found = f"{len(features)} feature names for examples of {len(rows[0])} numbers"
             raise ValueError(f"{found}: pass one name per number, or none")
         units = in_range("mean", units[0]), in_range("deviation", units[1], above=0.0)
         return cls._make([rows, targets, classes, features, units]).check()
 
     @classmethod
     def from_frame(cls, frame: Any, target: str, features: Sequence[str] | None = None) -> Self:
-        """Create a data set from a pandas DataFrame, in which columns of strings become one-hot: ``colour=red``.
+        """Create a data set from a pandas DataFrame; columns of strings become one-hot, as in ``colour=red``.
 
         target     the column to predict; strings and categories are classes, numbers remain as they are
         features   the columns to learn from; by default all others
@@ -95,10 +97,10 @@ class Dataset(_Fields):
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
 
     def agree(self, classes: Sequence[str]) -> None:
-        """Raise ValueError if a class has another label in these classes of the training data."""
+        """Raise ValueError if a class has a different label in ``classes``, those of the training data."""
         for label, name in enumerate(self.classes):
             if name in classes and name not in classes[label : label + 1]:
-                found = f"{name!r} has the label {label} here and {classes.index(name)} in the training data"
+                found = f"{name!r} has the label {label} here, but {classes.index(name)} in the training data"
                 raise ValueError(f"{found}: pass the same classes to both")
 
     def take(self, indices: Sequence[int]) -> Dataset:
@@ -119,30 +121,30 @@ class Dataset(_Fields):
             example = f"{role}example {i + 1}, counted from 1,"
             if isinstance(t, list) != several:
                 found = f"{example} has the target {t!r}, but the first has {self.y[0]!r}"
-                raise TypeError(f"{found}: all must be numbers, or all lists")
+                raise TypeError(f"{found}: all targets must be numbers, or all lists")
             if several:
-                y[i] = _floats(t, len(self.y[0]), example, "in place {} of its target")
+                y[i] = _floats(t, len(self.y[0]), example, "at position {} of its target")
             elif type(t) is not int:  # a shortcut for the most common type
                 y[i] = int(t) if isinstance(t, SupportsIndex) else _floats([t], 1, example, "as its target")[0]
             if n and not several and not (-1 if n == 2 else 0) <= y[i] < n:
-                raise ValueError(f"{example} has the target {t!r}: {n} classes have the labels 0 … {n - 1}")
+                raise ValueError(f"{example} has the unknown label {t!r}: {n} classes have the labels 0 … {n - 1}")
         return self._replace(X=check_rows(self.X, f"{role}example", self.features), y=y)
 
 
 def rows_of(name: str, data: Any) -> list[list[Any]]:
-    """Return rows from lists, NumPy, pandas or PyTorch, where a single number becomes a row of one column."""
+    """Return data from lists, NumPy, pandas or PyTorch as rows; a single number becomes a row of one column."""
     return [row if isinstance(row, list) else [row] for row in _listed(name, data)]
 
 
 def examples_of(X: Any) -> list[list[float]]:
-    """Return the examples in lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows``."""
+    """Return the examples in lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows`` does."""
     return check_rows(rows_of("X", X), "example")
 
 
 def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = ()) -> list[list[float]]:
-    """Return the rows as floats. Raises ValueError or TypeError unless they are finite numbers of equal count."""
+    """Return the rows as floats. Raises ValueError or TypeError unless they are finite and of equal length."""
     return [
-        _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "in place {}", columns)
+        _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "at position {}", columns)
         for i, row in enumerate(rows, 1)
     ]
 
@@ -150,7 +152,7 @@ def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = 
 def one_hot(label: Any, classes: int | Sequence[Any]) -> list[float]:
     """Return 1 for the class with this label and 0 for the others.
 
-    classes   number of classes with the labels 0, 1, …; or a list of labels, for which an unknown label gives zeros
+    classes   number of classes with the labels 0, 1, …; or a list of labels, where an unknown label gives zeros
 
     Raises ValueError for a label outside 0 … classes − 1.
 
@@ -159,7 +161,7 @@ def one_hot(label: Any, classes: int | Sequence[Any]) -> list[float]:
     """
     if isinstance(classes, int):
         if label not in range(classes):
-            raise ValueError(f"label {label!r}: {classes} classes have the labels 0 … {classes - 1}")
+            raise ValueError(f"label {label!r} is out of range: {classes} classes have the labels 0 … {classes - 1}")
         classes = range(classes)
     return [float(label == name) for name in classes]
 
@@ -180,10 +182,10 @@ def _listed(name: str, data: Any) -> list[Any]:
 
 
 def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str] = ()) -> list[float]:
-    """Return the n numbers of an example as floats. Raises if there are not n, or if one is not finite."""
+    """Return the n numbers of an example as floats. Raises unless there are n, all of them finite."""
     if len(x) != n or not n:
         raise ValueError(
-            f"{example} has {len(x)} numbers and the first {n}: all must have equally many, at least one"
+            f"{example} has {len(x)} numbers, but the first has {n}: all must have the same number, at least one"
         )
     if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut: the loop below dominated short runs
         return x
@@ -248,14 +250,14 @@ def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -
 
 @checks_keywords
 def sine(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """Return a regression problem: y = sin(x) plus normal noise, at random x from −π to π."""
+    """Return a regression problem: y = sin(x) plus normal noise, for random x from −π to π."""
     rng = _checked(n, noise, rng)
     X = [rng.uniform(-pi, pi) for _ in range(n)]
     return Dataset(X, [sin(x) + rng.gauss(0.0, noise) for x in X], features=["x"])
 
 
 def _moved(points: list[tuple[float, float]], noise: float, rng: Random, classes: list[str]) -> Dataset:
-    """Return points of the plane with alternating classes, moved by normal noise with this standard deviation."""
+    """Return points in the plane with alternating classes, after adding normal noise."""
     X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
     return Dataset(X, [i % 2 for i in range(len(X))], classes, ["x₁", "x₂"])
 
@@ -279,7 +281,7 @@ def iris() -> Dataset:
 
 
 def breast_cancer() -> Dataset:
-    """Load 30 measurements of cell nuclei, of very different scales, of 569 malignant (0) or benign (1) tumours.
+    """Load 30 measurements, on very different scales, of cell nuclei from 569 malignant (0) or benign (1) tumours.
 
     Source: Street, Wolberg & Mangasarian 1993 (UCI, Wisconsin diagnostic), from scikit-learn.
     """
@@ -287,7 +289,7 @@ def breast_cancer() -> Dataset:
 
 
 def wine() -> Dataset:
-    """Load 13 chemical measurements, of very different scales, of 178 wines from three growers.
+    """Load 13 chemical measurements, on very different scales, of 178 wines from three growers.
 
     Source: Forina et al. 1988 (UCI), from scikit-learn.
     """
@@ -306,7 +308,7 @@ def _bundled(loader: str, **options: bool) -> Dataset:
     try:
         from sklearn import datasets
     except ImportError:
-        raise ImportError("this data set comes with scikit-learn: pip install 'chainrule[datasets]'") from None
+        raise ImportError("this data set needs scikit-learn: pip install 'chainrule[datasets]'") from None
     bunch = getattr(datasets, loader)(**options)
     classes, features = map(str, bunch.get("target_names", ())), map(str, bunch.feature_names)
     return Dataset(bunch.data, bunch.target, list(classes), list(features))
@@ -327,7 +329,7 @@ def split(
     [(60, 30), (20, 10), (20, 10)]
     """
     if len(fractions) != 3 or not (min(fractions) >= 0.0 and abs(sum(fractions) - 1.0) <= 1e-9):
-        raise ValueError(f"fractions {fractions}: pass three numbers ≥ 0 with the sum 1")
+        raise ValueError(f"fractions {fractions}: pass three numbers ≥ 0 that sum to 1")
     rng = generator(rng)
     members: dict[Any, list[int]] = {}
     are_labels = len(data.classes) > 0 or all(y in (-1, 0, 1) for y in data.y)
@@ -343,17 +345,19 @@ def split(
     for name, fraction, part in zip(Split._fields, fractions, parts):
         rng.shuffle(part)
         if fraction and not part:
-            raise ValueError(f"{len(data.y)} examples are too few for {name} data: use more, or other fractions")
+            raise ValueError(
+                f"{len(data.y)} examples are too few for {name} data: use more examples, or different fractions"
+            )
     return Split(*(data.take(part) for part in parts))
 
 
 def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> list[list[int]]:
     """Return for each class how many of its examples go to each part: its quotas size · fraction, rounded up or down.
 
-    The total of a part is its quota of all examples, rounded by the largest remainder. If independently rounded
-    classes do not add up to these totals, classes are rounded one after another, the smallest first and equal ones in
-    random order. Each takes the rounding that keeps every part within one example of the sum of its quotas so far;
-    rounding up the parts that are furthest behind always achieves this, and after the last class the totals are met.
+    The total of a part is its quota of all examples, rounded by the largest remainder. If rounding each class
+    independently does not give these totals, the classes are rounded one after another, the smallest first and equal
+    ones in random order. Each rounding keeps every part within one example of the sum of its quotas so far; rounding
+    up the parts that are furthest behind always achieves this, and after the last class the totals are met.
     """
     # rounded, so that 0.7 · 10 is 7 and not slightly more
     *quotas, all_quotas = ([round(n * fraction, 9) for fraction in fractions] for n in (*sizes, sum(sizes)))
@@ -372,7 +376,7 @@ def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> li
 
 
 def _roundings(quotas: list[float]) -> list[list[int]]:
-    """Return all ways to round the quotas up or down that keep their sum, the nearest first."""
+    """Return all ways to round the quotas up or down that keep their sum, nearest first."""
     low = [*map(floor, quotas)]
     ups = combinations([p for p in range(3) if quotas[p] > low[p]], round(sum(quotas)) - sum(low))
     found = [[n + (p in up) for p, n in enumerate(low)] for up in ups]
@@ -382,7 +386,7 @@ def _roundings(quotas: list[float]) -> list[list[int]]:
 def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) -> Iterator[list[int]]:
     """Yield the numbers 0 … n − 1 in random order, in batches of ``size``, of which the last may be smaller.
 
-    least   if fewer than this are left over, they join the previous batch
+    least   if fewer examples than this are left over, they join the previous batch
 
     >>> [sorted(batch) for batch in batches(5, 5, Random(0))]
     [[0, 1, 2, 3, 4]]

@@ -41,7 +41,7 @@ class LayerRecord(NamedTuple):
     layer: int
     delta: float  # √(1/m Σ ‖δˡ‖²) over the examples, each with its own loss
     change: float  # ‖ΔW‖ / ‖W‖, with the change of W over the epoch and W before it
-    dead: float  # fraction of units that are off for every example, such as a relu below 0; 0 for other activations
+    dead: float  # fraction of units that are off for every example, such as a relu below 0; else 0
     saturated: float  # fraction of units and examples with g′ below 1 % of its maximum, for σ and tanh; else 0
     alike: float = 0.0  # fraction of units whose weights and bias equal those of another unit to three digits
     units: int = 0
@@ -117,7 +117,7 @@ class Diagnosis:
 
     def __init__(self, training: Training, examples: int = 50) -> None:
         if not isinstance(training.model, (MLP, Sequential)):
-            raise TypeError(f"a diagnosis of {training.model!r}: the model must be an MLP or a Sequential")
+            raise TypeError(f"cannot diagnose {training.model!r}: the model must be an MLP or a Sequential")
         self.training, self.model = training, training.model
         self.sample = training.task.sample(training.training, whole("examples", examples))
         self.records: list[list[LayerRecord]] = []
@@ -135,7 +135,7 @@ class Diagnosis:
         return self.records[-1]
 
     def forget(self) -> None:
-        """Measure the next change of W from the present weights, for instance after loading them."""
+        """Measure the next change of W from the current weights, for instance after loading them."""
         self._before = self._weights()
 
     def verdicts(self, test: Dataset | None = None) -> list[Verdict]:
@@ -146,7 +146,7 @@ class Diagnosis:
         Raises ValueError before the end of the first epoch, unless numbers overflowed in it.
         """
         training, data, records, task = self.training, self.training.training, self.records, self.training.task
-        names = [*map(repr, data.features)] or [f"number {k} of an example" for k in range(1, len(data.X[0]) + 1)]
+        names = [*map(repr, data.features)] or [f"input {k}" for k in range(1, len(data.X[0]) + 1)]
         y = [number for target in data.y for number in units_of(target)]
         some, scores = task.sample(data, ENOUGH), []
         with suppress(ArithmeticError):
@@ -188,7 +188,7 @@ class Diagnosis:
             units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, biases))
             alike = sum(times for times in units.values() if times > 1) / layer.n_out
             layers.append(LayerRecord(l, delta, change, dead, fmean(flat), alike, layer.n_out))
-        with suppress(ArithmeticError, ValueError):  # a user's loss may be undefined there
+        with suppress(ArithmeticError, ValueError):  # a user's loss may be undefined for outputs of 0
             output = traces[0].output
             silent = Value(0.0) if isinstance(output, Value) else [Value(0.0) for _ in output]
             silence = mean_loss(self.training.loss, [silent] * m, data.y).data
@@ -223,7 +223,7 @@ def traced(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list
     """Return traces of the examples after the backward pass, in evaluation mode, and the mean of the losses."""
     with unchanged(model), evaluating(model), collector_paused():
         traces = model.trace_batch(examples.X)
-        # in evaluation mode the examples are independent, so δ of each is that of its own loss
+        # in evaluation mode the examples are independent, so the δ of each is that of its own loss
         total = sum_of_values([loss(trace.output, y) for trace, y in zip(traces, examples.y)])
         total.backward()
     return traces, total.data / len(traces)
@@ -247,13 +247,13 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts
     """Return the verdicts on a run, given the records of its epochs and layers and further facts, causes first.
 
     dropout too strong, … not scaled, identical units   data and settings, which explain all other findings
-    vanishing, exploding gradients    δ¹/δᴸ is far from 1 initially or, if unknown, while few units are dead
+    vanishing, exploding gradients    δ¹/δᴸ is far from 1 initially or, if that is unknown, while few units are dead
     learning rate too high, too low   depends on the loss and ‖ΔW‖/‖W‖ over the epochs
     dead, saturated units             many relus are off, or many g′ are almost 0; a good score allows more of them
     has not learned                   a constant guess is about as good
-    overfitting                       the validation loss rose by half, or the scores differ much
+    overfitting                       the validation loss rose by half, or the scores differ a lot
 
-    Raises ValueError if there is no epoch.
+    Raises ValueError if there are no epochs.
     """
     if not (records and layers) and not facts.overflow_epoch:
         raise ValueError("a run without epochs cannot be diagnosed: train first")
@@ -285,12 +285,12 @@ def _judge_setting(facts: Facts, layers: Layers, is_poor: bool) -> Iterator[Verd
         yield Verdict("targets not scaled", size, f"{what}: standardise it, and pass its units to Dataset")
     for layer, first in zip(layers[:-1], facts.start or layers):
         if min(layer.alike, first.alike) > MOST_ALIKE:
-            what = f"{layer.alike:.0%} of the units of layer {layer.layer} have the same weights as another unit"
+            what = f"{layer.alike:.0%} of the units in layer {layer.layer} have the same weights as another unit"
             yield Verdict("identical units", layer.alike, f"{what}: use random initial weights")
 
 
 def _judge_gradients(layers: Sequence[Layers], facts: Facts, is_poor: bool) -> Iterator[Verdict]:
-    # epochs with many dead units are left out, because these explain δ
+    # epochs with many dead units are left out, because the dead units explain δ
     epochs = [facts.start] if facts.start else [e for e in layers if e and max(l.dead for l in e) <= MOST_DEAD]
     ratio = median([e[0].delta / e[-1].delta for e in epochs if e[-1].delta] or [1.0])
     if 0.0 < ratio < (0.02 if is_poor else VANISHED):
@@ -372,7 +372,7 @@ def _off(layers: Layers, facts: Facts) -> str:
     off = {layer: round(layer.dead * layer.units) for layer in layers if layer.dead}
     if not off:
         return "no unit is dead"
-    what = ", ".join(f"{n} of {layer.units} relus of layer {layer.layer}" for layer, n in off.items())
+    what = ", ".join(f"{n} of {layer.units} relus in layer {layer.layer}" for layer, n in off.items())
     return f"{what} {'is' if [*off.values()] == [1] else 'are'} off for all {facts.examples} training examples"
 
 

@@ -54,7 +54,7 @@ def _unit(l: int, j: int, z: Value | None, a: Value) -> Unit:
 
 
 def unit_of(z: Value) -> Value:
-    """Return the node w·a + b, or w·a, that computed z_j. Raises ValueError if another operation did."""
+    """Return the node w·a + b, or w·a, that computed z_j. Raises ValueError if another operation computed it."""
     made_by = beneath(z)
     if made_by.operation not in (affine, dot):
         name = called(z.name, "an unnamed z")

@@ -48,7 +48,7 @@ class Task:
 
     @classmethod
     def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
-        """Return the task for a loss, or a kind of outputs, with these targets. Raises ValueError for other kinds."""
+        """Return the task for a loss, or a kind of outputs, with these targets. Raises ValueError for others."""
         outputs = loss if isinstance(loss, str) else getattr(without_options(loss), "outputs", "")
         if not outputs:
             return cls("")
@@ -76,14 +76,14 @@ class Task:
         return [z_k - (second if z_k == first else first) for z_k in units]
 
     def label_of(self, target: Any) -> int:
-        """Return the index of the class of a target: of the nearest label, or of its largest probability."""
+        """Return the index of a target's class: that of the nearest label, or of the largest probability."""
         shares = units_of(target)
         if len(shares) > 1:
             return shares.index(max(shares))
         return bisect_left(_between(self.labels), shares[0]) if self.labels else int(shares[0])
 
     def prediction(self, units: Sequence[float]) -> Any:
-        """Return what the outputs of one example predict: a label, or numbers in the units of the target."""
+        """Return the prediction from the outputs of one example: a label, or numbers in the units of the target."""
         if self.kind == CLASSIFICATION:
             k = self.decide(units)
             return self.labels[k] if self.labels else k
@@ -96,7 +96,7 @@ class Task:
         return [mean + deviation * a for a in units_of(numbers)]
 
     def names(self, data: Dataset, n: int) -> list[str]:
-        """Return the names of the n classes, where a class without a name has its label, such as −1 or +1."""
+        """Return the names of the n classes; a class without a name is called by its label, such as −1 or +1."""
         labels = [f"{k:+}" if k and -1 in self.labels else str(k) for k in self.labels or range(n)]
         return [*data.classes, *(label.replace("-", "−") for label in labels[len(data.classes) :])]
 
@@ -270,7 +270,7 @@ def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
     """Return the prediction for each example: a label, or a number in the units of the target.
 
     X      examples, as for ``Dataset``
-    loss   determines the meaning of the outputs if the model was not trained here: a squared error predicts numbers
+    loss   determines the meaning of the outputs of a model that no Training has trained; squared errors mean numbers
 
     Raises ValueError or TypeError for examples that differ in length or contain anything but finite numbers.
     """
@@ -296,7 +296,7 @@ def task_for(kind: str, model: Module, data: Dataset, loss: Loss | None = None) 
     """Return the task of a model. Raises ValueError if it is of another kind."""
     task = task_of(model, data, loss)
     if not task.kind:
-        remedy = "add @nn.outputs_are(…) to it, or pass a loss that has it"
+        remedy = "add @nn.outputs_are(…) to it, or pass a loss that does"
         raise ValueError(f"the loss of {model!r} does not declare its outputs: {remedy}")
     if task.kind != kind:
         metrics = "accuracy or confusion_matrix" if kind == REGRESSION else "rmse or r2"
@@ -311,7 +311,7 @@ def task_for(kind: str, model: Module, data: Dataset, loss: Loss | None = None) 
 def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False) -> int:
     """Check that the loss accepts the outputs of the model and all targets; return the number of output units.
 
-    insist   also try the targets on a user's loss, although it may be undefined for the outputs of initial weights
+    insist   also try a user's loss on the targets, although it may be undefined for the outputs of initial weights
     """
     itself = without_options(loss)
     kind, name = getattr(itself, "outputs", ""), getattr(itself, "__name__", "the loss")
@@ -319,7 +319,7 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         with evaluating(model), collector_paused():
             [output] = model.batch([lift(data.X[0])])
             units, root = units_of(output), loss(output, data.y[0])
-    except ArithmeticError:  # the weights are too large, which training reports
+    except ArithmeticError:  # the weights are too large; training reports this
         return 1
     last = beneath(units[0]).operation
     if last is not None and kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):

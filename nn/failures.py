@@ -27,7 +27,7 @@ def naming_example(
 
     X          nodes of the inputs, which are named after the ``features``
     places     index of each example in the data set called ``data``
-    graph      returns the root of the graph or None; it is searched if the error has no node, such as an optimiser's
+    graph      returns the root of the graph or None; it is searched if the error has no node, as in an optimiser
     """
     for x in X:
         for x_k, feature in zip(x, features):
@@ -71,7 +71,7 @@ def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> Ar
 
 
 def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
-    """Name the examples that the node depends on, or only those that its non-finite operands depend on."""
+    """Name the examples that the node's non-finite operands, or else the node itself, depend on."""
     example = {x_k: place + 1 for x, place in zip(X, places) for x_k in x}
     for ends in ([x for x in node.parents if not isfinite(x.data)], [node]):
         found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})

@@ -19,12 +19,12 @@ _check = partial(in_range, at_least=0.0, what="the scale of initial weights")
 
 
 def zero(n_in: int, n_out: int, rng: Rng) -> Matrix:
-    """Return zero weights, with which all units of a layer are equal and stay equal in training."""
+    """Return zero weights; all units of a layer are then equal, and stay equal during training."""
     return constant(n_in, n_out, rng, 0.0)
 
 
 def constant(n_in: int, n_out: int, rng: Rng, value: float = 0.1) -> Matrix:
-    """Return weights that are all ``value``, with which all units of a layer stay equal, as with ``zero``."""
+    """Return weights that are all ``value``; as with ``zero``, all units of a layer stay equal."""
     value = in_range("value", value, what="an initial weight")
     return [[value] * n_in for _ in range(n_out)]
 
@@ -42,22 +42,22 @@ def normal(n_in: int, n_out: int, rng: Rng, std: float = 1.0) -> Matrix:
 
 
 def xavier_uniform(n_in: int, n_out: int, rng: Rng, gain: float = 1.0) -> Matrix:
-    """Draw uniformly from ± gain √(6/(n_in + n_out)), for σ and tanh. Source: Glorot & Bengio 2010."""
+    """Draw uniformly from [−r, r], r = gain √(6/(n_in + n_out)), for σ and tanh. Source: Glorot & Bengio 2010."""
     return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(6.0 / (n_in + n_out)))
 
 
 def xavier_normal(n_in: int, n_out: int, rng: Rng, gain: float = 1.0) -> Matrix:
-    """Draw from a normal with standard deviation gain √(2/(n_in + n_out)). Source: Glorot & Bengio 2010."""
+    """Draw from N(0, σ²) with σ = gain √(2/(n_in + n_out)). Source: Glorot & Bengio 2010."""
     return normal(n_in, n_out, rng, _check("gain", gain) * sqrt(2.0 / (n_in + n_out)))
 
 
 def he_uniform(n_in: int, n_out: int, rng: Rng, gain: float = sqrt(2.0)) -> Matrix:
-    """Draw uniformly from ± gain √(3/n_in), which is √(6/n_in) for relu. Source: He et al. 2015."""
+    """Draw uniformly from [−r, r] with r = gain √(3/n_in), √(6/n_in) for relu. Source: He et al. 2015."""
     return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(3.0 / n_in))
 
 
 def he_normal(n_in: int, n_out: int, rng: Rng, gain: float = sqrt(2.0)) -> Matrix:
-    """Draw from a normal with standard deviation gain/√n_in, which is √(2/n_in) for relu. Source: He et al. 2015."""
+    """Draw from N(0, σ²) with σ = gain/√n_in, √(2/n_in) for relu. Source: He et al. 2015."""
     return normal(n_in, n_out, rng, _check("gain", gain) / sqrt(n_in))
 
 
@@ -94,5 +94,5 @@ def initializer(init: str | Initializer) -> Initializer:
     if callable(init):
         return init
     if init not in BY_NAME:
-        raise ValueError(f"init {init!r}: choose one of {', '.join(BY_NAME)}")
+        raise ValueError(f"unknown init {init!r}: choose one of {', '.join(BY_NAME)}")
     return BY_NAME[init]

@@ -1,4 +1,4 @@
-"""Exchanges parameters, statistics and gradients with PyTorch, as NumPy arrays with its names and layouts.
+"""Exchanges parameters, statistics and gradients with PyTorch, as NumPy arrays that follow its names and layouts.
 
 ``layers.0.W``, nested lists of leaves here, is the tensor ``0.weight`` in PyTorch, of the same shape (to, from).
 """
@@ -54,7 +54,7 @@ def numpy_gradients(model: Module) -> dict[str, NDArray[np.float64]]:
 
 
 def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
-    """Set every parameter and statistic from arrays or tensors with PyTorch's names and shapes, of any real type.
+    """Set every parameter and statistic from arrays or tensors with PyTorch's names and shapes, of any real dtype.
 
     Raises ValueError or TypeError, and changes nothing, if a name is missing or unknown, if a shape differs, or if a
     number is not finite; ``num_batches_tracked`` may be missing.
@@ -70,7 +70,7 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
             array = array.detach().cpu().double()
         state[paths.get(name, name)] = array = np.asarray(array)
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"{name} has the type {array.dtype}: it must contain real numbers")
+            raise TypeError(f"{name} has dtype {array.dtype}: it must contain real numbers")
         if name.rpartition(".")[2] == COUNTER:
             del state[name]
     try:
@@ -81,7 +81,7 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
 
 
 def _paths(model: Module) -> dict[str, str]:
-    """Map PyTorch's name of each array to our path."""
+    """Map PyTorch's name for each array to our path."""
     modules = [("", model), *((f"{path}.", module) for path, module in model.submodules().items())]
     # in PyTorch the list of a Sequential's layers is not part of their paths
     unnamed = {path + "layers" for path, module in modules if isinstance(module, Sequential)}

@@ -24,13 +24,13 @@ from nn.validation import generator, whole
 class Linear(Module):
     """z_j = Σ_k w_jk a_k + b_j, as one ``affine`` node per unit j, so that δ_j is the ``grad`` of that node.
 
-    n_in, n_out   numbers of inputs and of units; W has the shape (n_out, n_in)
+    n_in, n_out   number of inputs and number of units; W has shape (n_out, n_in)
     init          initial weights: a function of (n_in, n_out, rng), or its name in ``nn.init``; biases start at 0
     rng           a seed, a ``random.Random``, or None for a randomly seeded generator
     bias          if False, b is empty, and z_j = Σ_k w_jk a_k is a ``dot`` node
 
     Raises ValueError if a number of units is not a positive integer, if the initial weights have the wrong shape or
-    are not finite, and if an example has the wrong length.
+    are not finite, or if an example has the wrong length.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -48,7 +48,7 @@ class Linear(Module):
             raise TypeError(f"bias = {bias!r}: it must be True or False")
         W = initializer(init)(n_in, n_out, generator(rng))
         if shape(W) != (n_out, n_in):
-            raise ValueError(f"init returned weights of shape {shape(W)}: W must have the shape {(n_out, n_in)}")
+            raise ValueError(f"init returned weights of shape {shape(W)}: W must have shape {(n_out, n_in)}")
         if not all(map(isfinite, flatten(W))):
             raise ValueError("init returned weights that are not finite: training needs finite numbers")
         self.W = [[Value(w) for w in row] for row in W]
@@ -147,7 +147,7 @@ class Sequential(Module):
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
-        """Return the trace of each example of a mini-batch, which a BatchNorm in training mode joins in one graph.
+        """Return the trace of each example in a mini-batch; a BatchNorm in training mode joins them in one graph.
 
         >>> model = Sequential(Linear(1, 1), BatchNorm(1))
         >>> model.load_state_dict({**model.state_dict(), "layers.0.W": [[0.001]]})
@@ -182,7 +182,7 @@ class MLP(Module):
     output        activation of the last layer
     init          initialiser or its name in ``nn.init``; by default he_normal for relu, else xavier_uniform
     rng           a seed, a ``random.Random`` for initial weights and dropout, or None for a randomly seeded one
-    dropout       probability of dropping a hidden unit, by a Dropout after each hidden activation
+    dropout       probability of dropping a hidden unit, in a Dropout after each hidden activation
     batch_norm    whether to insert a BatchNorm before each hidden activation
 
     >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=0)

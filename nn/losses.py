@@ -26,12 +26,12 @@ OUTPUTS: dict[str, tuple[int, ...]] = {"logits": (0, 1), "probabilities": (0, 1)
 def outputs_are(kind: str) -> Callable[[L], L]:
     """Declare how a loss interprets the outputs of a model, which determines accuracy, predictions and plots.
 
-    "logits"          a single unit predicts the label 1 above 0; of several units, the largest is predicted
-    "probabilities"   a single unit predicts the label 1 above ½
+    "logits"          a single unit above 0 predicts the label 1; among several units, the largest is predicted
+    "probabilities"   a single unit above ½ predicts the label 1
     "scores"          the sign of a single unit predicts the label −1 or +1
-    "numbers"         a single unit predicts the nearest label; if the targets are not labels, it is a regression
+    "numbers"         a single unit predicts the nearest label; without labels, the task is a regression
 
-    Training with a loss that declares nothing works, but reports no metric. Raises ValueError for an unknown kind.
+    Training also works without this declaration, but reports no metrics. Raises ValueError for an unknown kind.
 
     >>> @outputs_are("numbers")
     ... def absolute_error(a, y):
@@ -59,7 +59,7 @@ def without_options(loss: Loss) -> Any:
 @outputs_are("numbers")
 @checks_keywords
 def half_squared_error(a: Output, y: Any) -> Value:
-    """Return ½ Σ_j (y_j − a_j)², the loss of the slides, with ∂L/∂a_j = a_j − y_j.
+    """Return ½ Σ_j (y_j − a_j)², the loss on the slides, with ∂L/∂a_j = a_j − y_j.
 
     >>> half_squared_error([Value(0.0), Value(3.0)], [1.0, 1.0]).data
     2.5
@@ -98,7 +98,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     n = len(units)
     if n == 1:
         remedy = "use binary_cross_entropy, or one unit per class"
-        raise ValueError(f"cross_entropy of 1 output unit, whose softmax is always 1: {remedy}")
+        raise ValueError(f"cross_entropy got 1 output unit, whose softmax is always 1: {remedy}")
     shares = _shares(target, n) if isinstance(target, Iterable) else []
     if any(isinstance(t, Value) for t in shares):  # a replay needs the same graph for every target
         z_y = dot(shares, units)
@@ -124,7 +124,7 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     if isinstance(y, Value):
         return dot([1.0 - y, -y], [softplus(z), log_sigmoid(z)])
     if not isinstance(y, SupportsFloat) or not 0.0 <= (share := float(y)) <= 1.0:
-        raise ValueError(f"binary_cross_entropy of the target {y!r}: the target must be a number from 0 to 1")
+        raise ValueError(f"binary_cross_entropy got the target {y!r}: it must be a number from 0 to 1")
     loss, rest = (softplus(-z), 1.0 - share) if share >= 0.5 else (softplus(z), -share)
     return loss + rest * z if rest else loss
 
@@ -139,7 +139,7 @@ def hinge(score: Output, y: Any) -> Value:
     """
     score = _one_unit("hinge", score)
     if not isinstance(y, Value) and y not in (-1, 1):
-        raise ValueError(f"hinge of the target {y!r}: the target must be −1 or +1")
+        raise ValueError(f"hinge got the target {y!r}: it must be −1 or +1")
     return relu(1.0 - y * score)
 
 
@@ -149,18 +149,20 @@ def mean_loss(
     """Return 1/m Σ w L over m ≥ 1 examples, with weights w = 1 by default. Raises ValueError for unequal lengths."""
     m = len(outputs)
     if m != len(targets) or not m:
-        raise ValueError(f"a loss of {m} outputs and {len(targets)} targets: it needs one target per output")
+        raise ValueError(
+            f"{m} outputs and {len(targets)} targets do not match: pass one target per output, and at least one"
+        )
     losses = [loss(output, y) for output, y in zip(outputs, targets)]
     return mean(losses) if weights is None else dot(weights, losses) / m
 
 
 def units_of(output: Any) -> list[Any]:
-    """Return the units of an output, or the numbers of a target, as a list, also if there is only one."""
+    """Return the units of an output, or the numbers of a target, as a list, even if there is only one."""
     return list(output) if isinstance(output, Iterable) else [output]
 
 
 def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:
-    """Return the loss and its targets in a form in which all labels share one graph, with targets as leaves.
+    """Return the loss and its targets in a form that gives all labels the same graph, with targets as leaves.
 
     output   the output of one example, which gives the number of units
 
@@ -184,7 +186,7 @@ def _label(label: Any, n: int) -> int:
     if type(label) is int and 0 <= label < n:  # a shortcut: the checks below take as long as creating a node
         return label
     if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < n:
-        raise ValueError(f"label {label!r}: {n} output units have the labels 0 … {n - 1}")
+        raise ValueError(f"label {label!r} is out of range: {n} output units have the labels 0 … {n - 1}")
     return int(label)
 
 
@@ -193,23 +195,23 @@ def _shares(target: Iterable[Any], n: int) -> list[Any]:
     good = [isinstance(t, Value) or (isinstance(t, SupportsFloat) and float(t) >= 0.0) for t in shares]
     fed = any(isinstance(t, Value) for t in shares)
     if len(shares) != n or not all(good) or not (fed or isclose(fsum(shares), 1.0, rel_tol=1e-9)):
-        rule = f"{n} output units need {n} probabilities ≥ 0 with the sum 1"
-        raise ValueError(f"cross_entropy of the target {shares!r}: {rule}")
+        rule = f"{n} output units need {n} probabilities ≥ 0 that sum to 1"
+        raise ValueError(f"cross_entropy got the target {shares!r}: {rule}")
     return shares
 
 
 def _one_unit(loss: str, output: Output) -> Value:
     units: list[Value] = units_of(output)
     if len(units) != 1:
-        raise ValueError(f"{loss} of {len(units)} output units: it needs one; use cross_entropy for several classes")
+        raise ValueError(f"{loss} got {len(units)} output units: it needs one; use cross_entropy for several classes")
     return units[0]
 
 
 def _squares(a: Output, y: Any) -> list[Value]:
     units, targets = units_of(a), units_of(y)
     if (n := len(units)) != len(targets):
-        raise ValueError(f"{n} output units and {len(targets)} targets: a squared error needs one target per unit")
+        raise ValueError(f"{n} output units, but {len(targets)} targets: a squared error needs one target per unit")
     for y_j in targets:
         if not isinstance(y_j, Value) and not (isinstance(y_j, SupportsFloat) and isfinite(y_j)):
-            raise ValueError(f"a squared error of the target {y_j!r}: the target must be a finite number")
+            raise ValueError(f"a squared error got the target {y_j!r}: it must be a finite number")
     return [(y_j - a_j) ** 2 for a_j, y_j in zip(units, targets)]

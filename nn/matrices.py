@@ -1,4 +1,4 @@
-"""Computes the lecture's matrices δ aᵀ and Wᵀ δ ⊙ g′(z) from a trace, and compares them with the ``grad`` of nodes.
+"""Computes the lecture's matrices δ aᵀ and Wᵀ δ ⊙ g′(z) from a trace, and compares them with the nodes' ``grad``.
 
 The ``affine`` node of z_j already has its row of W and aˡ⁻¹ as local derivatives, and the nodes from z_j to a_j have
 g′(z_j). This module reads these numbers and multiplies matrices.
@@ -138,9 +138,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
         raise TypeError(f"matrix_form needs the result of model.trace(x), not {type(trace).__name__}")
     delta = [np.array(layer) for layer in trace.delta]  # raises RuntimeError before the backward pass
     if len(trace.z) < 2:
-        raise ValueError(
-            "matrix_form of a trace without a Linear layer: trace the Sequential or MLP that contains it"
-        )
+        raise ValueError("the trace contains no Linear layer: trace the Sequential or MLP that contains one")
     units = [[unit_of(z_j) for z_j in layer] for layer in trace.z]
     expected = _expected_gradients(delta, units)
     with np.errstate(all="ignore"):  # an infinite number is shown as infinite
@@ -214,7 +212,7 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
 
 
 def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
-    """Return the largest difference of a matrix from the grad of its nodes; 1e-12 of ``terms`` counts as rounding."""
+    """Return the largest difference between a matrix and its nodes' grad; up to 1e-12 of ``terms`` is rounding."""
     scalars = _grad(nodes) + 0.0  # −0.0 marks a z that no backward pass has reached
     same = (matrix == scalars) | (np.isnan(matrix) & np.isnan(scalars))
     sizes = np.where(same, 0.0, np.nan_to_num(np.abs(matrix - scalars), nan=np.inf, posinf=np.inf))
@@ -225,7 +223,7 @@ def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
 
 
 def _stale(units: list[list[Value]]) -> Iterator[str]:
-    # staleness.changes would take minutes if all of 784 weights and the bias of a unit have changed
+    # staleness.changes would take minutes if all 784 weights and the bias of a unit had changed
     changed: dict[Value, None] = {}
     for unit in flatten(units):
         n = len(unit.parents) // 2
@@ -305,7 +303,7 @@ def _largest(layer: LayerMatrices) -> str:
 
 
 def _section(layer: LayerMatrices) -> Section:
-    """Return the heading of a layer, its vectors and its weights, of which the last two are compared."""
+    """Return the heading of a layer, its vectors, and W with the two gradients to compare."""
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
     a_before, upstream = index_name("a", layer.l - 1), _upstream_formula(layer)
     formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")

@@ -111,7 +111,7 @@ def shortened(entries: list[T], most: int, dots: T) -> list[T]:
 
 
 def _packed(blocks: list[Block]) -> list[str]:
-    """Arrange the blocks side by side; if not all fit, the last ones stay together, and earlier ones are above."""
+    """Arrange the blocks side by side; if not all fit, the last ones stay together, with earlier ones above them."""
     bands: list[list[list[str]]] = [[]]
     for lines in map(Block.text, reversed(blocks)):
         if sum(len(right[0]) + 2 for right in bands[0]) + 2 + len(lines[0]) > WIDTH:

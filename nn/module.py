@@ -1,4 +1,4 @@
-"""Defines Module, the base class of layers and networks, which finds their parameters, and names their scalars."""
+"""Defines Module, the base class of layers and networks, which finds parameters and names scalars."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Module(SuggestsNames, ABC):
     def batch(self, X: Sequence[Example]) -> list[Any]:
         """Return the outputs for each example of a mini-batch, computed layer by layer."""
         if not len(X):
-            raise ValueError("a mini-batch of 0 examples: it needs at least 1")
+            raise ValueError("the mini-batch is empty: it needs at least 1 example")
         return self.forward_batch([lift(x) for x in X])
 
     def held(self, path: str = "", around: tuple[Any, ...] = ()) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Module(SuggestsNames, ABC):
         return [x for x in self.held().values() if isinstance(x, Module)]
 
     def _parts(self, path: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Module, dict[str, Any]]]:
-        """Yield this module and its submodules, depth first: the path, the module and what ``held`` returns."""
+        """Yield this module and its submodules, depth first: the path, the module and the result of ``held``."""
         yield path, self, (own := self.held(path, around))
         for at, module in own.items():
             if isinstance(module, Module):
@@ -125,7 +125,7 @@ class Module(SuggestsNames, ABC):
         return {path: x for path, x in found if not isinstance(x, Module) and not is_tensor(x)}
 
     def parameters(self) -> list[Value]:
-        """Return every parameter that is not frozen, once, in the order of the layers.
+        """Return every parameter that is not frozen exactly once, in the order of the layers.
 
         An unnamed parameter is named after its path, such as ``layers.1.scale_2`` for the second entry of ``scale``.
         """
@@ -141,7 +141,7 @@ class Module(SuggestsNames, ABC):
         return [leaf for leaf in free if leaf not in frozen]
 
     def named_parameters(self) -> dict[str, Value]:
-        """Return the ``parameters`` by name: w¹₂₁, from input 1 to unit 2 of layer 1, has the name ``w¹_21``.
+        """Return the ``parameters`` by name: w¹₂₁, from input 1 to unit 2 of layer 1, is called ``w¹_21``.
 
         Parameters that share a name are listed under their paths instead, such as ``hidden.W_21``.
         """
@@ -167,7 +167,7 @@ class Module(SuggestsNames, ABC):
     def train(self, mode: bool = True) -> Module:
         """Set training mode (dropout, batch statistics), or evaluation mode if ``mode`` is False; return the module.
 
-        It calls ``train`` or ``eval`` of the submodules. A frozen module stays in evaluation mode.
+        It calls ``train`` or ``eval`` on the submodules. A frozen module stays in evaluation mode.
         """
         self.training = mode and not self.frozen
         try:
@@ -222,7 +222,7 @@ class Module(SuggestsNames, ABC):
         for path, tensor in tensors.items():
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
             if shape(new) != shape(tensor):
-                raise ValueError(f"{path} has the shape {shape(tensor)} in the model and {shape(new)} in the state")
+                raise ValueError(f"{path} has shape {shape(tensor)} in the model but {shape(new)} in the state")
             updates[path] = [number_of(x) for x in flatten(new)]
             if not all(map(isfinite, updates[path])):
                 raise ValueError(f"{path} in the state contains a number that is not finite")
@@ -239,7 +239,7 @@ class Module(SuggestsNames, ABC):
 
 
 def _listed(word: str, names: Set[str]) -> list[str]:
-    """Return a list of one text, the word with the first five names, or an empty list if there are no names."""
+    """Return a list with one string, the word and the first five names, or an empty list if there are no names."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return [f"{word} {', '.join(called(n, repr(n)) for n in sorted(names)[:5])}{more}"] if names else []
 
@@ -269,7 +269,7 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
             if below and (not isinstance(key, (str, int)) or "." in str(key) or found.keys() & below.keys()):
                 raise TypeError(
                     f"{path} has the key {key!r}: keys of modules and parameters must be integers or strings without "
-                    "dots, and form different paths"
+                    "dots, and each path must be unique"
                 )
             found |= below
     if (found and is_set) or isinstance(thing, Iterator):
@@ -344,22 +344,22 @@ def lift(x: Example) -> list[Value]:
     if isinstance(x, (str, bytes)) or (not isinstance(x, Sequence) and type(x).__module__ != "numpy"):
         raise TypeError(f"a model takes one example, a list of numbers, not {x!r}")
     if any(isinstance(x_i, (str, bytes)) for x_i in x):
-        raise TypeError(f"a model takes one example, a list of numbers, and {x!r} contains text")
+        raise TypeError(f"a model takes one example, a list of numbers, but {x!r} contains text")
     if any((not isinstance(x_i, Value) and isinstance(x_i, Sequence)) or getattr(x_i, "shape", ()) for x_i in x):
-        raise TypeError("a model takes one example, a list of numbers; for a list of examples call model.batch(X)")
+        raise TypeError("a model takes one example, a list of numbers, not a list of examples: call model.batch(X)")
     return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]
 
 
 @lru_cache(10_000)  # every mini-batch uses the same names
 def index_name(letter: str, layer: int | None, *indices: int) -> str:
-    """Return the lecture's name of a scalar, with indices from 1: ``w²_13``, or ``w²_1,13`` if one is ≥ 10."""
+    """Return the lecture's name for a scalar, with indices from 1: ``w²_13``, or ``w²_1,13`` if an index is ≥ 10."""
     above = "" if layer is None else str(layer).translate(SUPERSCRIPTS)
     below = ("" if all(i < 9 for i in indices) else ",").join(str(i + 1) for i in indices)
     return f"{letter}{above}_{below}" if indices else f"{letter}{above}"
 
 
 def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
-    """Name the nodes letterˡ₁ … letterˡₙ and return them; an identity node takes the place of a named one."""
+    """Name the nodes letterˡ₁ … letterˡₙ and return them; an identity node replaces one that already has a name."""
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
 
 

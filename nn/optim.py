@@ -28,12 +28,12 @@ class Optimizer(ChecksKeywords, ABC):
     """Base class of optimisers. A subclass implements ``first_state`` and ``update``.
 
     parameters      Values, or groups: dicts with "parameters" and options that override those passed here
-    learning_rate   η, or a schedule, a function of the steps already taken; as an attribute, η of the first group
+    learning_rate   η, or a schedule, a function of the steps already taken; the attribute is η of the first group
     steps           number of steps taken
     groups          one optimiser of this class per group; without groups, only this optimiser
 
     A new value of ``learning_rate`` takes effect at the next step. Raises ValueError if there are no parameters, if
-    one is repeated, if the learning rate is not positive and finite, and if it is set although there is a schedule.
+    one is repeated, if the learning rate is not positive and finite, or if it is set although there is a schedule.
 
     >>> body, head = Value(1.0), Value(1.0)
     >>> sgd = SGD([{"parameters": [body]}, {"parameters": [head], "learning_rate": 0.25}], learning_rate=0.5)
@@ -66,7 +66,7 @@ class Optimizer(ChecksKeywords, ABC):
         if any(not isinstance(p, Value) for p in given):
             raise TypeError(f"an optimiser updates Values, not {given[0]!r}: pass model.parameters()")
         if computed := [p for p in given if p.parents]:
-            raise ValueError(f"an optimiser updates leaves, and {computed[0]!r} is computed: pass model.parameters()")
+            raise ValueError(f"an optimiser updates leaves, but {computed[0]!r} is computed: pass model.parameters()")
         if len(set(given)) < len(given):
             raise ValueError("a parameter appears twice, and would be updated twice: pass each parameter once")
         self.parameters: list[Value] = given
@@ -184,13 +184,13 @@ class Optimizer(ChecksKeywords, ABC):
         """Restore a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not fit."""
         name, saved = type(self).__name__, state.get("class", "an optimiser of an earlier version")
         if saved != name:
-            raise ValueError(f"the state belongs to {saved}, and this is {name}: create the optimiser that was saved")
+            raise ValueError(f"the state belongs to {saved}, but this is {name}: create the optimiser that was saved")
         steps, *rates = (in_range("a number", x, at_least=0.0) for x in (state["steps"], *state["learning_rate"]))
         states = [[tuple(in_range("a number", x) for x in row) for row in rows] for rows in state["states"]]
         widths = [[len(group.first_state())] * len(group.parameters) for group in self.groups]
         if [[*map(len, rows)] for rows in states] != widths or len(rates) != len(widths):
             raise ValueError(
-                f"the state belongs to groups of {[*map(len, states)]} parameters, and this {name} has groups of "
+                f"the state belongs to groups of {[*map(len, states)]} parameters, but this {name} has groups of "
                 f"{[*map(len, widths)]} with {[row[0] for row in widths]} numbers per state: create it with the same "
                 "groups, options and model"
             )
@@ -220,7 +220,7 @@ class SGD(Optimizer):
         self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
         if nesterov and not momentum:
-            raise ValueError("nesterov with momentum = 0.0: set a positive momentum, such as 0.9")
+            raise ValueError("nesterov requires momentum, which is 0.0: set a positive momentum, such as 0.9")
         self.nesterov = nesterov
         super().__init__(parameters, learning_rate)
 
@@ -338,7 +338,7 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
     """Scale the gradient, as one vector, to the norm ``largest`` if it is longer; return its original norm.
 
     Raises ValueError if ``largest`` is not positive and finite, and DomainError if the gradient is not finite; both
-    change nothing. Source: Pascanu, Mikolov & Bengio 2013.
+    leave the gradient unchanged. Source: Pascanu, Mikolov & Bengio 2013.
 
     >>> w, b = Value(1.0), Value(1.0)
     >>> (3.0 * w + 4.0 * b).backward()
@@ -365,7 +365,7 @@ def shortening(norm: float, largest: float) -> float:
 def clip_value(parameters: Iterable[Value], largest: float) -> None:
     """Clip every ∂L/∂w to [−largest, largest], which may change the direction of the gradient.
 
-    Raises ValueError if ``largest`` is not positive and finite, and DomainError for NaN; both change nothing.
+    Raises ValueError if ``largest`` is not positive and finite, and DomainError for NaN; both leave it unchanged.
 
     >>> w = Value(1.0)
     >>> (3.0 * w).backward()
@@ -451,7 +451,7 @@ def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
 
 
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
-    """η rises linearly to the first rate of the schedule over that many steps; then the schedule starts.
+    """η rises linearly to the first rate of the schedule over ``steps`` steps; then the schedule starts.
 
     >>> warmed = warm_up(constant(1.0), steps=4)
     >>> [warmed(t) for t in (0, 1, 3, 4)]

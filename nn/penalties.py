@@ -20,7 +20,7 @@ def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
 
 
 def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
-    """Return ½ λ Σ w² with λ = ``strength``, whose derivative λ w is that of SGD's ``weight_decay`` λ.
+    """Return ½ λ Σ w² with λ = ``strength``, whose derivative λ w is what SGD adds for ``weight_decay`` = λ.
 
     Raises ValueError if the strength is negative or not finite, or if there are no weights.
 
@@ -34,5 +34,5 @@ def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
 def _not_empty(weights: Iterable[Value]) -> list[Value]:
     weights = list(weights)
     if not weights:
-        raise ValueError("a penalty without weights: pass nn.layers.weights(model)")
+        raise ValueError("the penalty got no weights: pass nn.layers.weights(model)")
     return weights

@@ -2,7 +2,7 @@
 
 Each function draws on the Axes ``ax``, or on a new pyplot figure, and returns the Axes. Values are blue and gradients
 orange. Each class has a marker, which is hollow for training examples and solid for the test examples of a Split.
-Without matplotlib, an ImportError says what to install.
+Without matplotlib, they raise ImportError and name the package to install.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from nn.training import Training
 
 Layers = Sequence[Sequence[LayerRecord]]  # one sequence per epoch
 
-SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # lightness of the 1st, 2nd, … line: 0 is light, 1 is dark
+SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # darkness of the 1st, 2nd, … line: 0 is light, 1 is dark
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
@@ -47,7 +47,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     """Plot the predicted class over the plane of two inputs, darker for larger margins, and the examples.
 
     For two classes, the first is green and the second purple. For more, each area is grey and contains the marker of
-    its class. Raises ValueError if there are not two inputs, and for a regression.
+    its class. Raises ValueError unless there are two inputs, and for a regression.
     """
     task, parts = _task(CLASSIFICATION, model, data)
     points = [x for _, part in parts for x in part.X]
@@ -194,8 +194,8 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
     deltas(layers, left)
     change, stuck = "How fast do the weights change?", "Units dead or saturated"
     _by_layer(middle, layers, "‖ΔW‖ / ‖W‖ in the epoch", change, "W", lambda layer: layer.change)
-    share = {"yscale": "linear", "ylim": (-0.02, 1.02)}
-    _by_layer(right, layers, "share", stuck, "a", lambda layer: max(layer.dead, layer.saturated), **share)
+    fraction = {"yscale": "linear", "ylim": (-0.02, 1.02)}
+    _by_layer(right, layers, "fraction", stuck, "a", lambda layer: max(layer.dead, layer.saturated), **fraction)
     write_png(figure, path)
 
 
@@ -288,7 +288,7 @@ def histograms(samples: Mapping[str, Sequence[float]], xlabel: str, marks: Mappi
 
 
 def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Any:
-    """Plot each vector of the plane as an arrow from the origin with its name at the tip; the first one is thin."""
+    """Plot each vector in the plane as an arrow from the origin with its name at the tip; the first one is thin."""
     ax, orange = _axes(None, 4.2, 4.2), LIGHT["grad"]
     for k, (name, (x, y)) in enumerate(vectors.items()):
         line = {"arrowstyle": "-|>", "color": orange, "linewidth": 2.5 if k else 1.0, "shrinkA": 0, "shrinkB": 0}
@@ -303,7 +303,7 @@ def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str)
 
 
 def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "second", small: bool = False) -> Any:
-    """Plot each group of points of the plane in a panel, with shared axes through 0; return the panels."""
+    """Plot each group of points in the plane in a panel, with shared axes through 0; return the panels."""
     panels = _panels(len(groups), 2.6, sharex=True, sharey=True)
     for ax, (title, points) in zip(panels, groups.items()):
         for line in (ax.axhline, ax.axvline):
@@ -405,7 +405,7 @@ def write_png(figure: Any, path: Path) -> None:
 
 
 def words(name: str, most: int = 24) -> str:
-    r"""Shorten a name to one line, and escape what matplotlib would interpret as a formula.
+    r"""Shorten a name to one line, and escape characters that matplotlib would interpret as a formula.
 
     >>> words("$x$"), words("_x")
     ('\\$x\\$', ' _x')
@@ -414,15 +414,15 @@ def words(name: str, most: int = 24) -> str:
     return f" {plain}" if plain.startswith("_") else plain  # legends omit labels that begin with _
 
 
-def shade(token: str, share: float) -> str:
-    """Return a colour of autograd.colours in hexadecimal, lightened for a share below ½ and darkened above."""
-    other, by = ("paper", 0.3) if share < 0.5 else ("ink", 0.75)
+def shade(token: str, darkness: float) -> str:
+    """Return a colour from autograd.colours in hexadecimal, lighter for a darkness below ½ and darker above."""
+    other, by = ("paper", 0.3) if darkness < 0.5 else ("ink", 0.75)
     pairs = ([int(LIGHT[name][i : i + 2], 16) for i in (1, 3, 5)] for name in (token, other))
-    return "#" + "".join(f"{round(x + (y - x) * by * abs(2.0 * share - 1.0)):02X}" for x, y in zip(*pairs))
+    return "#" + "".join(f"{round(x + (y - x) * by * abs(2.0 * darkness - 1.0)):02X}" for x, y in zip(*pairs))
 
 
 def colormap(*tokens: str) -> Any:
-    """Return a matplotlib colormap that interpolates colours of autograd.colours, such as minus, paper and plus."""
+    """Return a matplotlib colormap that interpolates colours from autograd.colours, such as minus, paper and plus."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("", [LIGHT[token] for token in tokens])
@@ -489,7 +489,7 @@ def _scatter(ax: Any, k: int, points: Sequence[Sequence[float]], name: str, role
 def _by_layer(
     ax: Any, layers: Layers, ylabel: str, title: str, letter: str, of: Callable[[LayerRecord], float], **settings: Any
 ) -> Any:
-    """Plot a line for each layer, darker for later ones and named at its end, on a log scale if possible."""
+    """Plot a line for each layer, darker for later ones and labelled at its end, on a log scale if possible."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
     token, last = "grad" if letter == "δ" else "value", len(columns) - 1
     for k, column in enumerate(columns):

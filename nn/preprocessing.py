@@ -1,9 +1,9 @@
-"""Preprocesses inputs: centring, scaling, PCA, whitening and one-hot coding, fitted on the training data only.
+"""Preprocesses inputs: centring, scaling, PCA, whitening and one-hot encoding, fitted on the training data only.
 
 ∂L/∂w is δ times an input: if all inputs are positive, the derivatives of a unit have the same sign for all weights,
-and if one input is a thousand times larger than another, so is its derivative. Preprocessing takes
-place before any node is created, so this module does not use Values. It accepts rows as lists or NumPy arrays, and
-returns lists of floats.
+and if one input is a thousand times larger than another, so is its derivative. Preprocessing takes place before any
+node is created, so this module does not use Values. It accepts rows as lists or NumPy arrays, and returns lists of
+floats.
 """
 
 from abc import ABC, abstractmethod
@@ -25,10 +25,10 @@ Rows = list[list[float]]
 class Preprocessor(SuggestsNames, ABC):
     """Base class of preprocessors, which learn from the training data with ``fit`` and then ``transform`` any data.
 
-    All methods raise ValueError for rows that have different or wrong lengths or are not finite, and RuntimeError
-    before ``fit``. If ``fit`` or ``load_state_dict`` fails, it changes nothing.
+    All methods raise ValueError for rows that have different or wrong lengths or are not finite, and RuntimeError if
+    called before ``fit``. If ``fit`` or ``load_state_dict`` fails, it changes nothing.
 
-    A subclass learns arrays as attributes whose names end in ``_``. Its ``shapes`` map each name to a letter per
+    A subclass learns arrays as attributes whose names end in ``_``. Its ``shapes`` maps each name to a letter per
     dimension; the first array has the length n of a row.
     """
 
@@ -62,7 +62,7 @@ class Preprocessor(SuggestsNames, ABC):
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
-        """Transform each row to the inputs of the model."""
+        """Transform each row into inputs for the model."""
         return self._checked(self.forward, X, self._width())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
@@ -86,7 +86,7 @@ class Preprocessor(SuggestsNames, ABC):
         """Restore a ``state_dict`` of lists or arrays. Raises ValueError if it does not fit."""
         if set(state) != set(self.shapes):
             raise ValueError(
-                f"{self!r} needs {', '.join(self.shapes)}: the state has {', '.join(state) or 'no names'}"
+                f"the state has {', '.join(state) or 'no names'}, but {self!r} needs {', '.join(self.shapes)}"
             )
         arrays = {name: np.array(state[name], dtype=np.float64) for name in self.shapes}
         lengths: dict[str, int] = {}
@@ -140,8 +140,8 @@ class Affine(Preprocessor, ABC):
         return (centred if self.components_ is None else centred @ self.components_.T) / self.scale()
 
     def backward(self, Z: Array) -> Array:
-        turned = Z * self.scale()
-        return (turned if self.components_ is None else turned @ self.components_) + self.mean_
+        scaled = Z * self.scale()
+        return (scaled if self.components_ is None else scaled @ self.components_) + self.mean_
 
 
 class ZeroCenter(Affine):
@@ -172,7 +172,9 @@ class Standardize(Affine):
     def learn(self, X: Array) -> None:
         mean = X.mean(axis=0)
         farthest = np.abs(X - mean).max(axis=0)
-        unit = np.where(farthest > 0.0, farthest, 1.0)  # without it, squares of very small numbers would be 0
+        unit = np.where(
+            farthest > 0.0, farthest, 1.0
+        )  # without it, squares of very small numbers would underflow to 0
         std = unit * np.sqrt((((X - mean) / unit) ** 2).mean(axis=0))
         # the mean of nearly equal numbers is rounded, so their deviation from it is not exactly 0
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(mean)
@@ -256,11 +258,11 @@ class Whiten(PCA):
 
 
 class OneHot(Preprocessor):
-    """Replaces a categorical feature by one feature per category, which is 1 for its category and otherwise 0.
+    """Replaces each categorical feature with one feature per category: 1 for the category of the example, else 0.
 
     columns   indices of the categorical features, counted from 0; other features do not change
 
-    ``transform`` raises ValueError for a category that is not in the training data, and locates it.
+    ``transform`` raises ValueError for a category that is not in the training data; the message locates it.
     ``inverse_transform`` returns the category whose feature is largest.
 
     >>> OneHot(columns=[1]).fit_transform([[0.5, 3.0], [0.7, 1.0], [0.9, 3.0]])
@@ -274,7 +276,7 @@ class OneHot(Preprocessor):
 
     def __init__(self, columns: Sequence[int] = ()) -> None:
         if len(set(columns)) < len(columns) or any(column < 0 for column in columns):
-            raise ValueError(f"columns = {list(columns)}: they must be different and counted from 0")
+            raise ValueError(f"columns = {list(columns)}: they must be distinct, and counted from 0")
         self.columns = list(columns)
 
     def learn(self, X: Array) -> None:
@@ -295,7 +297,7 @@ class OneHot(Preprocessor):
             if found and not (known := np.isin(X[:, k], found)).all():
                 i, learned = known.argmin(), ", ".join(f"{c:g}" for c in found)
                 raise ValueError(
-                    f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data have only {learned} there"
+                    f"row {i + 1}, column {k + 1} is {X[i, k]:g}: in training, this column has only {learned}"
                 )
             blocks.append(np.array([one_hot(x, found) for x in X[:, k]]) if found else X[:, [k]])
         return np.hstack(blocks)
@@ -328,7 +330,9 @@ class Pipeline(Preprocessor):
         self.steps: list[Preprocessor] = []
         for step in steps:
             if not isinstance(step, Preprocessor):
-                raise TypeError(f"a pipeline of {step!r}: it needs preprocessors, such as Standardize()")
+                raise TypeError(
+                    f"{step!r} is not a preprocessor: a Pipeline takes preprocessors, such as Standardize()"
+                )
             self.steps += step.steps if isinstance(step, Pipeline) else [step]
 
     def learn(self, X: Array) -> None:
@@ -353,7 +357,7 @@ class Pipeline(Preprocessor):
         names = [f"{i}.{step.kind}" for i, step in enumerate(self.steps)]
         found = dict.fromkeys(path.rpartition(".")[0] or path for path in state)
         if found.keys() != set(names):
-            raise ValueError(f"the state has the steps {', '.join(found)}: {self!r} needs {', '.join(names)}")
+            raise ValueError(f"the state has the steps {', '.join(found)}, but {self!r} needs {', '.join(names)}")
         for steps in (deepcopy(self.steps), self.steps):  # try it on copies first
             for name, step in zip(names, steps):
                 step.load_state_dict({p.rpartition(".")[2]: x for p, x in state.items() if p.startswith(f"{name}.")})

@@ -10,7 +10,7 @@ BESIDE = 29  # columns of the progress bar without its texts, including 8 for th
 
 
 class Metrics(NamedTuple):
-    """Metrics of predictions. One that does not apply is NaN. For several units, rmse and r2 are means."""
+    """Metrics of predictions; those that do not apply are NaN. For several units, rmse and r2 are means."""
 
     accuracy: float = nan  # fraction of examples whose class is predicted correctly
     rmse: float = nan  # √(1/n Σ (y − a)²), in the units of the target
@@ -29,7 +29,7 @@ class Metrics(NamedTuple):
 
 
 def to_digits(value: float, digits: int = 6) -> str:
-    """Format a number with this many digits, and below a billion without an exponent."""
+    """Format a number with this many significant digits, without an exponent below a billion."""
     return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
@@ -89,7 +89,7 @@ def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
 
 
 def epoch_line(record: EpochRecord, epochs: int, width: int) -> str:
-    """Format an epoch in at most ``width`` columns, at least 60, with the metrics of ``_measured``."""
+    """Format an epoch in at most ``width`` ≥ 60 columns, with the metrics of ``_measured``."""
     losses, metrics = _measured(record)
     numbers = [f"{name} {text:>6}" for name, text in {**losses, **metrics}.items()]
     parts = [f"epoch {record.epoch:{len(str(epochs))}}", *numbers]
@@ -100,7 +100,7 @@ def epoch_line(record: EpochRecord, epochs: int, width: int) -> str:
 
 
 def _measured(record: EpochRecord) -> tuple[dict[str, str], dict[str, str]]:
-    """Return losses and metrics by name; the metrics are those of the validation data if there are such data."""
+    """Return losses and metrics by name; the metrics are those on the validation data if there are any."""
     losses = {"loss": record.loss, "validation loss": record.validation_loss}
     where = "" if isnan(record.validation_loss) else "validation_"
     metrics = Metrics(*(getattr(record, where + name) for name in Metrics._fields))

@@ -1,6 +1,6 @@
 """Replays training: records the loss once per batch size, and feeds it the examples of each step.
 
-Everything that differs between steps is a leaf of the graph: the examples, their targets (one-hot if they are labels
+Everything that differs between steps is a leaf of the graph: the examples, their targets (one-hot for labels
 of several units) and the dropout masks. During an epoch, parameters, gradients and the state of the optimiser are
 stored in arrays; they are written back to their Values when the epoch ends or something reads them.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from nn.training import Step, Training
 
 UPDATES_TO_PAY = 20  # recording takes as long as several eager steps
-COMPARED = 2  # mini-batches to compare with engine="replay"; the second reveals what changes from step to step
+COMPARED = 2  # mini-batches to compare with engine="replay"; the second reveals changes from step to step
 LARGEST_CHUNK = 100  # number of examples that are evaluated together, to bound the size of the graph
 
 
@@ -48,10 +48,10 @@ LARGEST_CHUNK = 100  # number of examples that are evaluated together, to bound 
 def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[..., float]]:
     """Train a recorded program with ``step(feeds)``, which runs it, updates the parameters and returns the loss.
 
-    The loss is that before the update. Parameters, gradients and the state of the optimiser are written back when the
-    block ends, including by an error. Inside the block, ``to_values`` and other programs with these parameters use
-    their present numbers, and also write them to ``data``. ``step(feeds, program=other)`` runs another program,
-    recorded for feeds of another shape.
+    The returned loss is the one before the update. Parameters, gradients and the state of the optimiser are written
+    back when the block ends, even after an error. Inside the block, ``to_values`` and other programs with these
+    parameters use their current numbers, and also write them to ``data``. ``step(feeds, program=other)`` runs another
+    program, recorded for feeds of a different shape.
 
     optimizer    an optimiser from ``nn.optim`` with the parameters of the program in the same order
 
@@ -119,7 +119,7 @@ class _Arrays:
                 if change is not None:
                     change(program.gradient_array)
                 return loss
-            optimizer.progress = before  # repeat the step below, where the error names what is not finite
+            optimizer.progress = before  # repeat the step below, whose error names what is not finite
         np.concatenate([numbers[0] for numbers in self.numbers], out=program.parameter_array)
         with np.errstate(all="ignore"):
             loss = program.run()
@@ -131,7 +131,7 @@ class _Arrays:
             finite = all(is_finite(numbers.ravel()) for numbers in moved)
         if not finite:
             optimizer.progress = before
-            self.is_ahead = True  # because of the gradients
+            self.is_ahead = True  # so that the gradients are written back
             self.write_back(optimizer.parameters)
             optimizer.step()  # raises the error that names the parameter
         for numbers, new in zip(self.numbers, moved):
@@ -141,7 +141,7 @@ class _Arrays:
 
     def _read(self) -> None:
         """Read the Values into the arrays, in place if possible, because compiled steps refer to the arrays."""
-        bring_up_to_date(self.optimizer.parameters)  # another training may have newer numbers
+        bring_up_to_date(self.optimizer.parameters)  # another training run may have newer numbers
         new = [np.array([[*map(data_of, g.parameters)], *zip(*g.states)]) for g in self.optimizer.groups]
         if [x.shape for x in new] != [x.shape for x in self.numbers]:
             self.numbers, self.compiled = new, {}
@@ -207,7 +207,7 @@ def _update_loop(group: Optimizer, options: list[Any]) -> int:
 
 
 def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], list[Formula]]:
-    """Return formulas of the new number and state of a parameter, with the symbols of (η, t) and of (w, g, state)."""
+    """Return formulas for a parameter's new number and state, with the symbols for (η, t) and for (w, g, state)."""
     symbolic = copy(group)
     learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
     vars(symbolic).update(learning_rate=learning_rate, steps=steps)
@@ -219,7 +219,7 @@ def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], lis
 
 
 def why_not(training: Training) -> str | None:
-    """Return the reason why a ``Training`` with ``engine="auto"`` runs on the eager engine, or None.
+    """Return why a ``Training`` with ``engine="auto"`` runs on the eager engine, or None if it does not.
 
     A user's layer, loss or optimiser may branch on numbers, and a replay would repeat the recorded branch.
     """
@@ -243,7 +243,7 @@ class Replay:
 
     engine    "auto" replays if the graph of a mini-batch is large enough; "replay" always replays, and compares the
               first ``COMPARED`` mini-batches with new graphs
-    now       the recorded loss of the present mini-batch
+    now       the recorded loss of the current mini-batch
 
     Raises ValueError if the loss cannot be recorded.
     """
@@ -320,9 +320,9 @@ class Replay:
 
 
 def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
-    """Return everything except feeds that programs depend on; if it changes, they must be recorded again.
+    """Return everything that programs depend on, except feeds; if it changes, they must be recorded again.
 
-    The result contains the present lists; ``snapshot`` copies them for a comparison in a later epoch.
+    The result contains the lists themselves; ``snapshot`` copies them for a comparison in a later epoch.
     """
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
@@ -409,20 +409,20 @@ class _Examples:
 
 
 def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
-    """Raise ValueError if a loss treats numbers and leaves differently, such as with ``y == 1``."""
+    """Raise ValueError if a loss treats numbers and leaves differently, for instance with ``if y == 1``."""
     for y in {str(y): y for y in targets}.values():
         with no_grad(), suppress(ArithmeticError):
             number, fed = loss(output, y), loss(output, _leaves(y))
-            both_nan = number.data != number.data and fed.data != fed.data  # an error of the step
+            both_nan = number.data != number.data and fed.data != fed.data  # the step raises this error
             if not both_nan and not isclose(number.data, fed.data, rel_tol=1e-9, abs_tol=1e-12):
                 raise ValueError(
-                    f"the loss of the target {y!r} is {number.data!r}, but {fed.data!r} if a replay feeds it as a "
+                    f"the loss for the target {y!r} is {number.data!r}, but {fed.data!r} if a replay feeds it as a "
                     "Value: use greater, where or maximum instead of if, or train with engine='eager'"
                 )
 
 
 def _recorded(root: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> Program:
-    """Record a loss; with engine="replay", compile it if that is possible."""
+    """Record a loss; with engine="replay", compile it if possible."""
     if engine == "replay":
         with suppress(ImportError, TypeError):
             return Program(root, inputs, parameters, "compiled")
@@ -430,7 +430,7 @@ def _recorded(root: Value, inputs: Sequence[Any], parameters: Sequence[Value], e
 
 
 class _Recorded:
-    """The loss of m examples as a program, recorded in the present mode of the model."""
+    """The loss of m examples as a program, recorded in the current mode of the model."""
 
     def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int]) -> None:
         training, model = replay.training, replay.training.model

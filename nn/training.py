@@ -45,7 +45,7 @@ class Training(SuggestsNames):
     validation            held-out data; ``best`` keeps the weights of the epoch with the lowest validation loss
     rng                   a seed or a ``Random`` for the order of the examples, or None for a randomly seeded one
     progress              whether to show a progress bar on a terminal or in a notebook
-    weights               weight ≥ 0 of each training example in the loss, rescaled to the mean 1; metrics ignore it
+    weights               weight ≥ 0 of each training example in the loss, rescaled to mean 1; metrics ignore it
 
     epochs                maximum number of epochs
     loss_tolerance        stop when the training loss of an epoch is at most this
@@ -70,7 +70,7 @@ class Training(SuggestsNames):
     continues the run. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the
     example, the operation and its operands, and the step changes nothing.
     Raises ValueError before the first step for invalid examples (``Dataset.check``), targets that the loss rejects,
-    options out of range, patience without validation data, and an optimiser of another model; and before an epoch if
+    options out of range, patience without validation data, and an optimiser for another model; and before an epoch if
     the optimiser contains frozen parameters.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
@@ -91,7 +91,7 @@ class Training(SuggestsNames):
         engine: str = "auto",
     ) -> None:  # fmt: skip
         if engine not in ENGINES:
-            raise ValueError(f"engine {engine!r}: choose one of {', '.join(ENGINES)}")
+            raise ValueError(f"unknown engine {engine!r}: choose one of {', '.join(ENGINES)}")
         if not hasattr(optimizer, "parameters"):
             raise TypeError(
                 f"the optimiser {shown(optimizer)} has no parameters: call Training(model, loss, optimizer, data)"
@@ -111,7 +111,7 @@ class Training(SuggestsNames):
         self.clip_norm = optional(in_range, "clip_norm", clip_norm, above=0.0)
         self.clip_value = optional(in_range, "clip_value", clip_value, above=0.0)
         if patience is not None and validation is None:
-            raise ValueError(f"patience = {patience} needs validation data, whose loss it watches: pass validation")
+            raise ValueError(f"patience = {patience} requires validation data: pass validation")
         mixes = any(isinstance(module, BatchNorm) for module in (model, *model.submodules().values()))
         if mixes and min(self.batch_size, len(training.y)) < 2:
             of = f"{batch_size} of {counted(len(training.y), 'example')}"
@@ -197,10 +197,10 @@ class Training(SuggestsNames):
             remedy = "create the optimiser with model.parameters() after freeze()"
             for path, module in {"the model": self.model, **self.model.submodules()}.items():
                 if module.frozen and not fixed.isdisjoint(flatten([*module.held().values()])):
-                    raise ValueError(f"{path} is frozen, and the optimiser would update its parameters: {remedy}")
+                    raise ValueError(f"{path} is frozen, but the optimiser would update its parameters: {remedy}")
 
     def _scaled_weights(self) -> list[float] | None:
-        """Return the weights of the examples, scaled to the mean 1. Raises ValueError if they are invalid."""
+        """Return the weights of the examples, scaled to mean 1. Raises ValueError if they are invalid."""
         if self.weights is None:
             return None
         n = len(self.training.y)
@@ -225,7 +225,7 @@ class Training(SuggestsNames):
         return self._last if self._last is not None and self.best and now == self.best[1] else now
 
     def choose_engine(self) -> str:
-        """Record the first mini-batch if that is worth it, and return the engine to be used, "eager" or "replay".
+        """Record the first mini-batch if that pays off, and return the engine to use, "eager" or "replay".
 
         Generators and statistics do not change. Raises ValueError if engine="replay" was requested but is impossible.
         """
@@ -263,7 +263,7 @@ class Training(SuggestsNames):
     ) -> tuple[float, list[float]]:
         """Perform one update on a mini-batch; return its mean loss and its ``task.tally``.
 
-        places   indices of the examples in the training data, for their weights and for errors
+        places   indices of the examples in the training data, for their weights and for error messages
 
         Raises ArithmeticError, naming the example and the node, if a number is not finite. An error leaves weights,
         statistics and the state of the optimiser unchanged.
@@ -331,11 +331,13 @@ class Training(SuggestsNames):
             raise ValueError("the records in the state must belong to the epochs 1, 2, …")
         generators, saved, best = self.generators(), state["generators"], state["best"]
         if set(saved) != set(generators):
-            found = f"the state has the generators {', '.join(saved)}, and this run {', '.join(generators)}"
+            found = f"the state has the generators {', '.join(saved)}, but this run has {', '.join(generators)}"
             raise ValueError(f"{found}: use the same model")
         if best is not None:
             if best["epoch"] not in epochs:
-                raise ValueError(f"the best epoch in the state is {best['epoch']}, but it has {len(records)} epochs")
+                raise ValueError(
+                    f"the best epoch in the state is {best['epoch']}, but the state has only {len(records)} epochs"
+                )
             self.model.load_state_dict(best["model"])  # raises if it does not fit
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -349,7 +351,7 @@ class Training(SuggestsNames):
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
     def generators(self) -> dict[str, Random]:
-        """Return the generators of the order of the examples and of each Dropout's masks, by name."""
+        """Return the random generators for the order of the examples and for each Dropout's masks, by name."""
         modules = self.model.submodules().items()
         return {"order": self.rng, **{path: module.rng for path, module in modules if isinstance(module, Dropout)}}
 
@@ -379,7 +381,7 @@ class Training(SuggestsNames):
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
         for role, data in self._data():
             if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
-                data.check(role)  # single numbers are not checked here: a step names the node of a NaN
+                data.check(role)  # individual numbers are not checked here: a step names the node of a NaN
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch

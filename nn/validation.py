@@ -1,4 +1,4 @@
-"""Validates arguments early, and suggests our name for one from PyTorch, Keras, scikit-learn or micrograd."""
+"""Validates arguments early, and suggests our name when given one from PyTorch, Keras, scikit-learn or micrograd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd.number_systems import floats
 F = TypeVar("F", bound=Callable[..., Any])
 N = TypeVar("N", int, float)
 
-# another library's name: our names, of which the first that the class or function has is suggested
+# another library's name: our names; the first one that the class or function has is suggested
 NAMES = {
     "act": "activation", "BatchNorm1d": "BatchNorm",
     "BCEWithLogitsLoss": "binary_cross_entropy", "bias": "b", "children": "submodules",
@@ -126,7 +126,7 @@ def in_range(
 ) -> float:  # fmt: skip
     """Return the number as a float.
 
-    what   what the error calls the number
+    what   description of the number in the error message
 
     Raises ValueError unless it is finite and within the bounds, and TypeError for other types.
 
@@ -153,7 +153,7 @@ def whole(name: str, number: float) -> int:
 
 
 def optional(check: Callable[..., N], name: str, number: Any, **bounds: float) -> N | None:
-    """Return None for None, and otherwise the number as checked by ``in_range`` or ``whole``.
+    """Return None for None, or else the number after validation by ``in_range`` or ``whole``.
 
     >>> optional(whole, "patience", 3.0), optional(whole, "patience", None)
     (3, None)

@@ -127,7 +127,7 @@ def test_b8_w_in_place_of_its_transpose_fails_on_its_shape():
 
 
 def test_b8_a_transposed_weight_matrix_fails_on_its_shape():
-    with pytest.raises(ValueError, match=r"W2 has the shape \(3, 2\).* is W transposed\?"):
+    with pytest.raises(ValueError, match=r"W2 has shape \(3, 2\).* is W transposed\?"):
         back_propagate([None, W[1], np.transpose(W[2])], B, X, Y)
 
 
@@ -215,16 +215,16 @@ def test_a_satisfied_hinge_has_no_gradient():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((W, [None, [0.01], [0.05, -0.05]], X, Y), r"W1 has the shape \(3, 2\), b1 \(1,\)"),
+        ((W, [None, [0.01], [0.05, -0.05]], X, Y), r"W1 has shape \(3, 2\), b1 \(1,\)"),
         ((W, B, [0.5], Y), r"and a0 \(1,\)"),
-        ((W, B[:2], X, Y), "2 layers of W and 1 of b"),
+        ((W, B[:2], X, Y), "W has 2 layers, but b has 1"),
         ((W[1:], B, X, Y), r"it must be a list \[None, W1"),
-        ((W, B, X, [1.0]), r"outputs \(2,\) and targets \(1,\)"),
+        ((W, B, X, [1.0]), r"outputs of shape \(2,\), but targets of shape \(1,\)"),
         ((W, B, X, Y, "swish"), "activation 'swish': choose one of elu, gelu"),
         ((W, B, X, Y, ["tanh", "tanh"]), "must be a name, or None followed by a name per layer"),
         ((W, B, X, Y, "tanh", "guess"), "loss 'guess': choose one of binary_cross_entropy"),
-        ((W, B, X, -1, "tanh", "cross_entropy"), "label -1: 2 output units have the labels 0 … 1"),
-        ((W, B, X, 1, "tanh", "hinge"), "hinge of 2 output units: it needs one"),
+        ((W, B, X, -1, "tanh", "cross_entropy"), "label -1 is out of range: 2 output units have the labels 0 … 1"),
+        ((W, B, X, 1, "tanh", "hinge"), "hinge got 2 output units: it needs one"),
     ],
 )
 def test_errors_name_the_value_and_the_rule(arguments, message):
@@ -340,7 +340,7 @@ def test_delta_before_backward_is_the_error_of_the_trace(model):
 def test_what_is_no_trace_or_has_no_linear_layer_is_an_error(model):
     with pytest.raises(TypeError, match=r"matrix_form needs the result of model.trace\(x\), not MLP"):
         matrix_form(model)
-    with pytest.raises(ValueError, match="without a Linear layer"):
+    with pytest.raises(ValueError, match="contains no Linear layer"):
         matrix_form(Sequential(Tanh()).trace([1.0]))
     trace = traced(model)
     trace.z[2][1] = trace.a[2][1]

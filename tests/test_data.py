@@ -80,7 +80,7 @@ def test_texts_become_labels_of_classes_in_sorted_order(y):
     data = Dataset(ROWS, y)
     assert (data.y, data.classes) == ([1, 0, 1], ["cat", "dog"])
     assert Dataset(ROWS, y, classes=["dog", "cat"]).y == [0, 1, 0]
-    with pytest.raises(ValueError, match="y contains 'dog': it must be one of 'cat', 'bird'"):
+    with pytest.raises(ValueError, match="y contains the unknown class 'dog': the classes are 'cat', 'bird'"):
         Dataset(ROWS, y, classes=["cat", "bird"])
 
 
@@ -132,26 +132,26 @@ def test_a_shuffled_series_trains_as_its_list_does():
     [
         ([], [], "0 examples and 0 targets"),
         (ROWS, TARGETS[:2], "3 examples and 2 targets: pass one"),
-        ([[1.0], [1.0, 2.0]], [0, 1], "example 2, counted from 1, has 2 numbers and the first 1"),
-        ([[1.0, math.nan]], [0], "example 1, counted from 1, has nan in place 2: .*finite; correct it or drop"),
-        (np.array([[1.0, -np.inf]]), [0], "has -inf in place 2"),
-        ([[1.0], [10**400]], [0, 1], "example 2, counted from 1, has 10{9}.*0 in place 1"),
-        ([[1.0, "2"]], [0], "example 1, counted from 1, has '2' in place 2: it must be a number"),
-        ([[None, 2.0]], [0], "has None in place 1"),
-        ([[1.0, 1j]], [0], "has 1j in place 2"),
-        ([[[1.0], [2.0]]], [0], r"has \[1.0\] in place 1"),
-        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, None]}), [0, 1], r"example 2.* has nan in place 2 \(b\)"),
-        (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [0, 1], r"example 1.* has 'x' in place 2 \(b\)"),
+        ([[1.0], [1.0, 2.0]], [0, 1], "example 2, counted from 1, has 2 numbers, but the first has 1"),
+        ([[1.0, math.nan]], [0], "example 1, counted from 1, has nan at position 2: .*finite; correct it or drop"),
+        (np.array([[1.0, -np.inf]]), [0], "has -inf at position 2"),
+        ([[1.0], [10**400]], [0, 1], "example 2, counted from 1, has 10{9}.*0 at position 1"),
+        ([[1.0, "2"]], [0], "example 1, counted from 1, has '2' at position 2: it must be a number"),
+        ([[None, 2.0]], [0], "has None at position 1"),
+        ([[1.0, 1j]], [0], "has 1j at position 2"),
+        ([[[1.0], [2.0]]], [0], r"has \[1.0\] at position 1"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, None]}), [0, 1], r"example 2.* has nan at position 2 \(b\)"),
+        (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [0, 1], r"example 1.* has 'x' at position 2 \(b\)"),
         (pd.DataFrame({"day": pd.to_datetime(["2024-02-29"])}), [0], "datetime64.*days since the first one"),
-        (pd.DataFrame({"a": [1], "day": pd.to_datetime(["2024-02-29"])}), [0], r"in place 2 \(day\)"),
+        (pd.DataFrame({"a": [1], "day": pd.to_datetime(["2024-02-29"])}), [0], r"at position 2 \(day\)"),
         ([[1.0]], [np.array(0.5j)], "has 0.5j as its target"),
         (None, [0], "X = None: it must be a list, an array or a DataFrame"),
         (ROWS, "abc", "y = 'abc'"),
         (ROWS, [0.5, math.nan, 1.0], "example 2, counted from 1, has nan as its target"),
-        (ROWS, ["a", "b", None], "example 3, counted from 1, has the target None: all must be strings"),
-        (ROWS, [[1.0, 0.0], [0.0], [1.0, 0.0]], "example 2, counted from 1, has 1 numbers and the first 2"),
+        (ROWS, ["a", "b", None], "example 3, counted from 1, has the target None: all targets must be strings"),
+        (ROWS, [[1.0, 0.0], [0.0], [1.0, 0.0]], "example 2, counted from 1, has 1 numbers, but the first has 2"),
         (ROWS, [[1.0, 0.0], 1.0, [1.0, 0.0]], "has the target 1.0, but the first"),
-        (ROWS, [[1.0, 0.0], [0.0, math.inf], [1.0, 0.0]], "example 2.*has inf in place 2 of its target"),
+        (ROWS, [[1.0, 0.0], [0.0, math.inf], [1.0, 0.0]], "example 2.*has inf at position 2 of its target"),
     ],
 )
 def test_what_no_network_learns_from_is_refused_and_its_place_named(X, y, words):
@@ -211,8 +211,8 @@ def test_the_target_of_a_frame_may_be_text_or_categories():
         (HOUSES.assign(size=[80, None, 95]), "price", "row 2, counted from 1, has no value in column 'size'"),
         (HOUSES.assign(colour=["red", "red", None]), "price", "row 3, .* has no value in column 'colour'"),
         (HOUSES.assign(price=[None, 1.0, 2.0]), "price", "row 1, counted from 1, has no value in column 'price'"),
-        (HOUSES.assign(size=[80, "large", 95]), "price", r"example 2, .* has 'large' in place 1 \(size\)"),
-        (HOUSES.assign(size=pd.to_datetime(["2024-02-29"] * 3)), "price", r"has Timestamp.* in place 1 \(size\)"),
+        (HOUSES.assign(size=[80, "large", 95]), "price", r"example 2, .* has 'large' at position 1 \(size\)"),
+        (HOUSES.assign(size=pd.to_datetime(["2024-02-29"] * 3)), "price", r"has Timestamp.* at position 1 \(size\)"),
         (pd.concat([HOUSES, HOUSES], axis=1), "price", "must occur once"),
         (HOUSES[["price"]], "price", "has 0 numbers"),
     ],
@@ -224,14 +224,15 @@ def test_a_frame_is_refused_by_row_and_column(frame, target, words):
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
 def test_a_missing_target_among_texts_is_the_one_that_is_named(missing):
-    with pytest.raises(TypeError, match=r"example 3, counted from 1, has the target .*: all must be strings"):
+    with pytest.raises(TypeError, match=r"example 3, counted from 1, has the target .*: all targets must be strings"):
         Dataset([1, 2, 3, 4], pd.Series(["a", "b", missing, "a"], dtype=object))
 
 
 def test_labels_are_those_of_the_classes():
     for y, classes in (([1, 2, 3], "abc"), ([1, 2, 1], "ab"), ([0, -1, 1], "abc"), ([0.5, 2.5, 0], "ab")):
         with pytest.raises(
-            ValueError, match=rf"has the target .*: {len(classes)} classes have the labels 0 … {len(classes) - 1}"
+            ValueError,
+            match=rf"has the unknown label .*: {len(classes)} classes have the labels 0 … {len(classes) - 1}",
         ):
             Dataset([1, 2, 3], y, list(classes))
     assert Dataset([1, 2, 3], [-1, 1, 1], ["a", "b"]).y == [-1, 1, 1]
@@ -245,7 +246,7 @@ def test_ordered_categories_keep_their_order():
 
 
 def test_each_input_has_a_name_or_none_has():
-    with pytest.raises(ValueError, match="1 features for examples of 2 numbers"):
+    with pytest.raises(ValueError, match="1 feature names for examples of 2 numbers"):
         Dataset([[1, 2]], [0], features=["x"])
     assert Dataset([[1, 2]], [0], [10], [3, 4])[2:4] == (["10"], ["3", "4"])
 

@@ -81,7 +81,7 @@ def test_dropout_that_leaves_too_few_units_is_named(p, share):
 def test_relus_that_were_off_before_the_first_epoch_are_not_blamed_on_the_learning_rate(bias):
     first, *_ = diagnosed(moons(60, rng=Random(0)), bias=bias).verdicts()
     assert first.name == "dead units"
-    assert "8 of 8 relus of layer 1 are off for all 60 training examples: use other initial" in first.sentence
+    assert "8 of 8 relus in layer 1 are off for all 60 training examples: use other initial" in first.sentence
 
 
 @pytest.mark.parametrize("scale", [5.0, 50.0])
@@ -368,7 +368,7 @@ def with_units_off(count, last=0.0):
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_few_dead_units_are_counted_beside_healthy(count):
     assert names(with_units_off(count)) == ["healthy"]
-    assert f"{count} of 8 relus of layer 1 {'is' if count == 1 else 'are'} off for all 80 training examples" in told(
+    assert f"{count} of 8 relus in layer 1 {'is' if count == 1 else 'are'} off for all 80 training examples" in told(
         with_units_off(count)
     )
 

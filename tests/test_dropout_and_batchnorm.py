@@ -358,7 +358,7 @@ def test_in_training_fewer_than_two_examples_and_other_widths_are_refused_and_st
     layer = BatchNorm(2)
     layer.batch([[1.0, 2.0], [3.0, 5.0]])
     untouched(layer, lambda: layer.batch([[1.0, 2.0]]), "mini-batch of 1 in training mode: .* at least 2")
-    untouched(layer, lambda: layer.batch([]), "mini-batch of 0")
+    untouched(layer, lambda: layer.batch([]), "mini-batch is empty")
     untouched(layer, lambda: layer.batch([[1.0, 2.0], [1.0]]), "example of length 1: it expects 2")
     untouched(layer, lambda: layer.batch([[1.0, 2.0, 3.0]] * 2), "example of length 3: it expects 2")
     untouched(

@@ -296,7 +296,7 @@ def test_replay_insisted_on_refuses_a_loss_that_decides_by_what_a_leaf_never_is(
     def logistic(z, y):
         return softplus(-z if y == 1 else z)
 
-    with pytest.raises(ValueError, match=r"the loss of the target 1 is .* if a replay feeds it as a Value"):
+    with pytest.raises(ValueError, match=r"the loss for the target 1 is .* if a replay feeds it as a Value"):
         trained(small(), "replay", loss=logistic)
     assert trained(small(), "auto", loss=logistic)[1].engine == "eager"
 

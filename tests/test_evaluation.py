@@ -243,7 +243,7 @@ def test_predictions_take_what_a_dataset_takes():
     expected = nn.predict(model, POINTS.X)
     assert nn.predict(model, frame) == nn.predict(model, frame.to_numpy()) == expected
     assert nn.predict(MLP(1, [1], rng=Random(0)), frame[0]) == nn.predict(MLP(1, [1], rng=Random(0)), frame[[0]])
-    with pytest.raises(ValueError, match="example 2, counted from 1, has nan in place 1"):
+    with pytest.raises(ValueError, match="example 2, counted from 1, has nan at position 1"):
         nn.predict(model, [[0.0, 1.0], [nan, 1.0]])
     for measure in (nn.accuracy, nn.r2, nn.confusion_matrix):
         with pytest.raises(TypeError, match=r"data of type list: it must be an nn\.Dataset"):
@@ -253,7 +253,7 @@ def test_predictions_take_what_a_dataset_takes():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_classes_that_other_data_number_otherwise_are_refused(engine):
     pets, dogs = Dataset([0, 1, 2, 3], ["cat", "cat", "dog", "dog"]), Dataset([2.5, 3.5], ["dog", "dog"])
-    words = "'dog' has the label 0 here and 1 in the training data: pass the same classes"
+    words = "'dog' has the label 0 here, but 1 in the training data: pass the same classes"
     with pytest.raises(ValueError, match=words):
         trained_on(pets, dogs, engine)
     training = trained_on(pets, pets, engine)

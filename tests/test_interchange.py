@@ -153,12 +153,12 @@ def test_tensors_are_taken_without_pytorch():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"2.weight": np.zeros((3, 1))}, r"2.weight has the shape \(1, 3\) in the model and \(3, 1\) in the state"),
-        ({"0.bias": np.zeros(4)}, r"0.bias has the shape \(3,\) in the model and \(4,\) in the state"),
+        ({"2.weight": np.zeros((3, 1))}, r"2.weight has shape \(1, 3\) in the model but \(3, 1\) in the state"),
+        ({"0.bias": np.zeros(4)}, r"0.bias has shape \(3,\) in the model but \(4,\) in the state"),
         ({"0.bias": [0.0, np.nan, 1.0]}, "0.bias in the state contains a number that is not finite"),
-        ({"0.bias": ["1", "2", "3"]}, "0.bias has the type <U1: it must contain real numbers"),
-        ({"0.bias": np.zeros(3, complex)}, "0.bias has the type complex128"),
-        ({"0.bias": None}, "0.bias has the type object"),
+        ({"0.bias": ["1", "2", "3"]}, "0.bias has dtype <U1: it must contain real numbers"),
+        ({"0.bias": np.zeros(3, complex)}, "0.bias has dtype complex128"),
+        ({"0.bias": None}, "0.bias has dtype object"),
         ({"layers.0.bias": np.zeros(3)}, "unknown layers.0.bias"),
     ],
 )

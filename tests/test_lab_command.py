@@ -125,7 +125,7 @@ def test_of_a_table_as_many_rows_are_shown_and_its_names_and_units_stay(most):
         (["--hidden", "3"], "--hidden requires DATA, as in: python -m nn lab moons"),
         (["moons", "--save", "lab.txt"], "--save lab.txt: the page is an HTML file; name it lab.html"),
         (["moons", "--save", "nowhere/lab.html"], "No such file or directory"),
-        (["moons", "--examples", "2"], "--examples 2: it must be from 5 to 500"),
+        (["moons", "--examples", "2"], "--examples 2: it must be between 5 and 500"),
         (["moons", "--target", "y"], "--target requires a file, not moons"),
         (["moons", "--noise", "-1"], "noise = -1.0"),
         (["iris", "--noise", "1"], "--noise requires data"),

@@ -406,7 +406,7 @@ def test_a_folder_with_files_of_two_runs_is_refused(tmp_path, refused, capsys, n
     assert name in refused(main, "resume", tmp_path / "run", "--epochs", "3")
     if name in ("config.json", "weights.safetensors"):
         line = refused(main, "predict", tmp_path / "run", tmp_path / "new.csv")
-        assert "contains config.json of one run and weights.safetensors of another: start the run again" in line
+        assert "contains config.json from one run but weights.safetensors from another: start the run again" in line
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
@@ -545,7 +545,7 @@ def test_a_run_without_an_epoch_has_no_weights_to_predict_with(tmp_path, monkeyp
         main([*SMALL, "--out", str(tmp_path / "run")])
     capsys.readouterr()
     line = refused(main, "predict", tmp_path / "run", tmp_path / "new.csv")
-    assert "has no weights yet: python -m nn resume" in line
+    assert "has no weights yet: run python -m nn resume" in line
 
 
 # ---- a table of one's own --------------------------------------------------------------------------------------
@@ -693,7 +693,7 @@ def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, refus
     moved.parent.mkdir()
     flowers.rename(moved)
     capsys.readouterr()
-    assert f"{flowers} does not exist: python -m nn resume {run} --data FILE.csv" in refused(main, "resume", run)
+    assert f"{flowers} does not exist: run python -m nn resume {run} --data FILE.csv" in refused(main, "resume", run)
     assert "elsewhere.csv does not exist" in refused(main, "resume", run, "--data", "elsewhere.csv")
     new = tmp_path / "new.csv"
     new.write_text(moved.read_text() + "1,1,1,1,setosa\n")
@@ -829,11 +829,11 @@ def test_predictions_never_overwrite_their_table(tmp_path, houses, refused, caps
     os.link(new, tmp_path / "hard.csv")
     capsys.readouterr()
     line = refused(main, "predict", run, new, "--out", spelling.format(new=new, tmp=tmp_path, name=tmp_path.name))
-    assert "would overwrite the table: name another file" in line
+    assert "would overwrite the table: choose another file" in line
     for name in ("config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"):
         kept = (run / name).read_bytes()
         line = refused(main, "predict", run, new, "--out", run / name)
-        assert f"would overwrite {name} of the run: name another file" in line and (run / name).read_bytes() == kept
+        assert f"would overwrite {name} of the run: choose another file" in line and (run / name).read_bytes() == kept
     assert new.read_text() == "size,rooms,district\n50,2,north\n"
 
 
@@ -909,7 +909,7 @@ def test_data_that_do_not_exist_are_named_behind_an_option_too(refused):
         ("moons --pca 3", "components = 3"),
         ("moons --calibrate", "--calibrate requires --batchnorm"),
         ("moons --nesterov", "--nesterov requires optimizer sgd, not adam"),
-        ("moons --optimizer sgd --nesterov", "nesterov with momentum = 0.0"),
+        ("moons --optimizer sgd --nesterov", "nesterov requires momentum, which is 0.0"),
         ("moons --factor 2", "--factor requires schedule exponential or step or inverse_time, not constant"),
         ("moons --warm-up 60", "warm_up = 60: it must be at least 0 and less than epochs = 60"),
         ("moons --dropout 1.5", "p = 1.5"),

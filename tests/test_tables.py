@@ -246,7 +246,7 @@ def test_a_message_shows_the_beginning_of_a_long_cell_and_a_few_of_many_columns(
         read(write(with_hole("x" * 10_000)))
     assert len(str(error.value)) < 300
     wide = "\n".join(",".join(f"{k}{end}" for k in range(1_000)) for end in ("c", "", ".5"))
-    with pytest.raises(ValueError, match=r"no column 'answer': it has 0c, 1c, 2c, 3c, … 999c$"):
+    with pytest.raises(ValueError, match=r"no column 'answer': its columns are 0c, 1c, 2c, 3c, … 999c$"):
         read(write(wide))
 
 
@@ -276,10 +276,10 @@ def texts(n):
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        (csv_text(), {"target": "colour"}, "no column 'colour': it has size, kind"),
+        (csv_text(), {"target": "colour"}, "no column 'colour': its columns are size, kind"),
         (csv_text(), {"ignore": ["colour"]}, "no column 'colour'"),
         (csv_text(), {"ignore": ["size", "kind", "id"]}, "needs at least one feature"),
-        (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 different value, yes: classes need 2 to 50"),
+        (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 different value, yes: a classification needs 2 to 50"),
         (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "1 different value, 2.5"),
         (csv_text(), {"task": "regression"}, "column 'answer' is 'no': a regression needs numbers"),
         (texts(60), {}, r"'size' has more than 50 different strings: leave out such columns \(--ignore 'size'\)"),
@@ -375,7 +375,7 @@ def test_new_rows_are_found_by_the_names_of_their_columns_and_need_no_target(wri
     _, schema = read(write(csv_text()))
     table = read_table(write("id,extra,kind,size\n7,9,c,2.5\n"))
     assert schema.examples(table) == ([[2.5, 0.0, 0.0, 1.0, 7.0]], [])
-    with pytest.raises(ValueError, match="the table has no column 'size': it has id, kind"):
+    with pytest.raises(ValueError, match="the table has no column 'size': its columns are id, kind"):
         schema.examples(read_table(write("id,kind\n7,c\n")))
 
 
@@ -469,7 +469,7 @@ def test_an_index_without_a_name_is_no_feature_and_is_written_back(write, index)
     rows = "".join(f"{name},{k}.5,{k % 2}\n" for k, name in enumerate(index.split()))
     table = read_table(write(f",a,b\n{rows}"))
     assert table.written.to_csv(index=False, lineterminator="\n") == f",a,b\n{rows}"
-    with pytest.raises(ValueError, match="no column '': it has a, b"):
+    with pytest.raises(ValueError, match="no column '': its columns are a, b"):
         table.find("")
     _, schema = read_split(write(f",a,b\n{rows * 5}"), "b", Random(0))
     assert schema.features == ["a"] and schema.counting == [""]  # and a line says so

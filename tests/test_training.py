@@ -178,7 +178,7 @@ def test_what_has_stopped_goes_on_when_more_epochs_are_asked_for():
     ("options", "words"),
     [
         ({"patience": 0}, "patience = 0"),
-        ({"patience": 3, "validation": False}, "needs validation data"),
+        ({"patience": 3, "validation": False}, "requires validation data"),
         ({"loss_tolerance": -0.1}, "loss_tolerance = -0.1"),
         ({"loss_tolerance": math.nan}, "loss_tolerance = nan"),
         ({"gradient_tolerance": math.inf}, "gradient_tolerance = inf"),
@@ -228,14 +228,20 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
     [
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 2], "target 2"),
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "has '1' as its target"),
-        ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: 3 output units have the labels 0 … 2"),
+        (
+            "cross_entropy",
+            3,
+            [[0.0, 1.0]] * 3,
+            [0, 1, -1],
+            r"label -1 is out of range: 3 output units have the labels 0 … 2",
+        ),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 3], "label 3"),
-        ("cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 1], "cross_entropy of 1 output unit.*binary_cross_entropy"),
-        ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge of the target 0"),
+        ("cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 1], "cross_entropy got 1 output unit.*binary_cross_entropy"),
+        ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge got the target 0"),
         ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "has nan as its target"),
-        ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0]] * 3, "2 output units and 1 targets"),
-        ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "has 1 numbers and the first 2"),
-        ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "of 3 output units"),
+        ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0]] * 3, "2 output units, but 1 targets"),
+        ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "has 1 numbers, but the first has 2"),
+        ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "got 3 output units"),
         (
             "binary_cross_entropy",
             1,
@@ -249,21 +255,21 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
             1,
             [[0.0, 1.0]] * 2 + [[1.0, math.nan]],
             [0, 1, 1],
-            "example 3, counted from 1, has nan in place 2",
+            "example 3, counted from 1, has nan at position 2",
         ),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [[math.inf, 1.0]],
             [0, 1, 1],
-            "example 3, counted from 1, has inf in place 1",
+            "example 3, counted from 1, has inf at position 1",
         ),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [["a", 1.0]],
             [0, 1, 1],
-            "example 3, counted from 1, has 'a' in place 1",
+            "example 3, counted from 1, has 'a' at position 1",
         ),
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 examples and 2 targets"),
     ],
@@ -358,8 +364,8 @@ def test_the_state_of_a_training_goes_through_json():
     [
         (lambda s: s["model"].pop("net.layers.0.W"), "missing net.layers.0.W"),
         (lambda s: s["best"]["model"].update({"net.layers.0.b": [1.0]}), r"\(1,\) in the state"),
-        (lambda s: s["best"].update(epoch=9), "best epoch in the state is 9, but it has 2"),
-        (lambda s: s["best"].update(epoch=0), "best epoch in the state is 0, but it has 2"),
+        (lambda s: s["best"].update(epoch=9), "best epoch in the state is 9, but the state has only 2"),
+        (lambda s: s["best"].update(epoch=0), "best epoch in the state is 0, but the state has only 2"),
         (lambda s: s["optimizer"]["states"][0].pop(), "the state belongs to groups of"),
         (lambda s: s["optimizer"]["states"].append([]), "the state belongs to groups of"),
         (lambda s: s["optimizer"]["states"][0][-1].append(1.0), r"with \[2\] numbers per state"),
@@ -371,9 +377,9 @@ def test_the_state_of_a_training_goes_through_json():
         (lambda s: s["optimizer"].update(steps=-1), "-1: .* ≥ 0"),
         (
             lambda s: s["optimizer"].pop("class"),
-            "the state belongs to an optimiser of an earlier version, and this is Adam",
+            "the state belongs to an optimiser of an earlier version, but this is Adam",
         ),
-        (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state belongs to AdamW, and this is Adam: create"),
+        (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state belongs to AdamW, but this is Adam: create"),
         (lambda s: s["records"].reverse(), "epochs 1, 2"),
         (lambda s: s["records"][0].pop(), "not a training state"),
         (lambda s: s["generators"].pop("order"), "generators"),
@@ -444,7 +450,7 @@ def test_many_examples_are_evaluated_in_parts_as_each_by_itself(monkeypatch):
         monkeypatch.setattr(nn.evaluation, "AT_ONCE", at_once)
         outputs = nn.evaluation.outputs_of(model, X)
         assert data(outputs) == [model.eval()(x).data for x in X]
-    with pytest.raises(ValueError, match="of 0 examples"):
+    with pytest.raises(ValueError, match="mini-batch is empty"):
         nn.evaluation.outputs_of(model, [])
 
 
@@ -872,7 +878,7 @@ def test_an_optimisers_state_goes_into_its_own_class_alone(source, target):
         optimizer.load_state_dict(json.loads(json.dumps(state)))
         assert optimizer.state_dict() == state
     else:
-        with pytest.raises(ValueError, match=f"^the state belongs to {source}, and this is {target}: create"):
+        with pytest.raises(ValueError, match=f"^the state belongs to {source}, but this is {target}: create"):
             optimizer.load_state_dict(state)
         assert optimizer.state_dict() == before
 
@@ -900,7 +906,7 @@ def test_a_checkpoint_of_another_optimiser_is_refused_by_name(tmp_path):
     next(iter(source))
     save_training(source, tmp_path / "run")
     before = target.state_dict()
-    with pytest.raises(ValueError, match="the state belongs to Adam, and this is RMSprop: create the optimiser"):
+    with pytest.raises(ValueError, match="the state belongs to Adam, but this is RMSprop: create the optimiser"):
         load_training(target, tmp_path / "run")
     assert target.state_dict() == before
 
@@ -1066,7 +1072,7 @@ def test_a_step_that_one_group_cannot_take_moves_none(rate, words):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda p: SGD(p, 0.1, nesterov=True), "nesterov with momentum = 0.0"),
+        (lambda p: SGD(p, 0.1, nesterov=True), "nesterov requires momentum, which is 0.0"),
         (lambda p: RMSprop(p, alpha=1.0), "alpha = 1.0"),
         (lambda p: RMSprop(p, epsilon=0.0), "epsilon = 0.0"),
         (lambda p: RMSprop(p, momentum=-0.1), "momentum = -0.1"),
@@ -1165,7 +1171,7 @@ def test_an_l1_penalty_leaves_a_weight_of_0_where_it_is():
 @pytest.mark.parametrize("penalty", [l1_penalty, l2_penalty])
 @pytest.mark.parametrize(("w", "strength"), [([1.0], -0.1), ([1.0], math.nan), ([1.0], math.inf), ([], 0.1)])
 def test_penalties_refuse_what_cannot_be_meant(penalty, w, strength):
-    with pytest.raises(ValueError, match=r"strength|without weights"):
+    with pytest.raises(ValueError, match=r"strength|got no weights"):
         penalty(map(Value, w), strength)
 
 

@@ -23,7 +23,7 @@ from nn.data import Dataset, Split, split
 
 # numbers in a format that is not supported: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
-THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # could also be a fraction
+THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # could also be a decimal fraction
 # Excel's line sep=; followed by blank lines and comments such as "# in May", "##" or "#"; "#id" is a column name
 BEFORE = re.compile(r"(?:sep=([^\r\n])?.*\n)?(?:(?:#(?:[ #].*)?)?\r?\n)*", re.IGNORECASE)
 MOST_CLASSES, MOST_WHOLE = 50, 20  # a target with more than 20 different integers is a quantity
@@ -41,15 +41,15 @@ class Table(NamedTuple):
     thousands: str
 
     def find(self, name: str) -> str:
-        """Return the column with this name, or the only one with an equivalent name, such as x₁ and x1."""
+        """Return the column with this name, or the only one with an equivalent name, such as x1 for x₁."""
         names = list(filter(None, self.frame.columns))
         alike = [name] if name in names else [x for x in names if normalize("NFKC", x) == normalize("NFKC", name)]
         if len(alike) != 1:
-            raise ValueError(f"the table has no column {name!r}: it has {_few(names)}")
+            raise ValueError(f"the table has no column {name!r}: its columns are {_few(names)}")
         return alike[0]
 
     def numbers(self, name: str) -> Any:
-        """Return the numbers in a column, with NaN for text, missing values and absolute values from 1e300."""
+        """Return the numbers in a column, with NaN for text, missing values and absolute values of 1e300 or more."""
         dot, group, cells = re.escape(self.decimal), re.escape(self.thousands), self.frame[name].fillna("")
         whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)"
         good = cells.str.fullmatch(rf"[+-]?(?:{whole}(?:{dot}\d*)?|{dot}\d+)(?:[eE][+-]?\d+)?")
@@ -258,7 +258,7 @@ def _text(path: str | PathLike[str], encoding: str | None) -> str:
 
 
 def _fit(text: str, mark: str) -> tuple[bool, int, int]:
-    """Return a score of a separator: whether it occurs equally often in the first rows, and how often."""
+    """Score a separator by whether it occurs equally often in each of the first rows, and by how often."""
     first = "\n".join(text.split("\n", 50)[:50])
     found = [row.count(mark) for row in re.sub('"[^"]*"?', "cell", first).splitlines() if row] or [0]
     return 0 < found[0] == min(found) == max(found), found[0], max(found)
@@ -278,7 +278,7 @@ def _decimal(table: Table) -> str:
 
 
 def _has_text(table: Table, name: str, remedy: str) -> bool:
-    """Return whether a column contains text. Raises ValueError for text among numbers or in the form of a number."""
+    """Return whether a column contains text. Raises ValueError for text among numbers or like a number."""
     numbers = table.numbers(name)
     text = table.frame[name][numbers.isna()].dropna()
     slips = text if numbers.notna().any() else text[text.str.fullmatch(LIKE_A_NUMBER)]
@@ -314,5 +314,5 @@ def _target(table: Table, name: str, task: str | None) -> Column:
     classes = dict(zip(table.class_names(name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
         found = f"{counted(len(classes), 'different value')}, {_few(classes)}"
-        raise ValueError(f"target {name!r} has {found}: classes need 2 to {MOST_CLASSES}")
+        raise ValueError(f"target {name!r} has {found}: a classification needs 2 to {MOST_CLASSES}")
     return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))

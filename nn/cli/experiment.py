@@ -26,7 +26,7 @@ Config = dict[str, Any]
 
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
 
-# defaults; a table typically has columns of different scales, and few examples for many features
+# defaults; a table typically has columns on different scales, and few examples for many features
 TABLE: Config = {
     "hidden": [16, 16], "epochs": 60, "learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01,
     "every": 10, "warm_up": 0,
@@ -36,7 +36,7 @@ DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "spirals": MADE | {"epochs": 200},
     "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
-RATES = {"sgd": 0.1, "rmsprop": 0.003}  # learning rates of optimisers for which that of adam does not work well
+RATES = {"sgd": 0.1, "rmsprop": 0.003}  # learning rates for optimisers that do not work well with that of adam
 LAB: Config = {"hidden": [8, 8], "activation": "tanh", "optimizer": "sgd"}  # few units, and the slides' optimiser
 
 
@@ -96,7 +96,7 @@ def build(config: Config) -> Experiment:
 def situation(config: Config, most: int) -> dict[str, Any]:
     """Return the arguments of ``nn.lab`` for a configuration.
 
-    All data are training data: preprocessing is fitted to the at most ``most`` examples that the lab shows.
+    All data are training data: preprocessing is fitted to the examples that the lab shows, at most ``most``.
     """
     defaults = DEFAULTS.get(config["data"], TABLE) | {"learning_rate": None, "examples": most}
     config = config | {name: x for name, x in defaults.items() if config[name] is None}
@@ -162,7 +162,7 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
 
 
 def schedule(config: Config, updates: int) -> Schedule:
-    """Return the schedule, constant over epochs of ``updates`` steps, after a warm-up that rises with every step."""
+    """Return the schedule, constant within epochs of ``updates`` steps, after a warm-up that rises at every step."""
     rate, epochs, name = config["learning_rate"], config["epochs"], config["schedule"]
     every, factor, warm = config["every"], config["factor"], config["warm_up"]
     if not 0 <= warm < epochs:

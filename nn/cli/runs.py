@@ -43,7 +43,7 @@ PICTURES, LOCK = ("picture.png", "layers.png"), ".chainrule.lock"
 
 
 def start(config: Config, folder: Path) -> None:
-    """Start a run in a folder, in which it replaces an older run, and train to the end.
+    """Start a run in a folder, replacing any older run in it, and train to the end.
 
     Raises ValueError if another run is training there, or if files with these names do not belong to a run.
     """
@@ -51,7 +51,7 @@ def start(config: Config, folder: Path) -> None:
     if (folder / CONFIG).exists():
         read_config(folder)
     elif taken:
-        raise ValueError(f"{folder} contains {taken[0]} without a {CONFIG}: name another folder (--out)")
+        raise ValueError(f"{folder} contains {taken[0]} without a {CONFIG}: choose another folder (--out)")
     experiment = build({**config, "run": token_hex(8)})
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -74,7 +74,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
     data   the new path of the table, if it has moved
 
     Raises the errors of ``load_training``, and ValueError if the run is already training, if its files are damaged or
-    belong to different runs, and if it has already had more than ``epochs`` epochs.
+    belong to different runs, or if it has already run for more than ``epochs`` epochs.
     """
     read_config(folder)  # raises before a lock is created in a folder without a run
     with _locked(folder):
@@ -82,7 +82,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         is_file = "sha256" in config
         if is_file and not (data or Path(config["data"])).is_file():
             missing = data or config["data"]
-            raise ValueError(f"{missing} does not exist: python -m nn resume {folder} --data FILE.csv")
+            raise ValueError(f"{missing} does not exist: run python -m nn resume {folder} --data FILE.csv")
         if data is not None and not is_file:
             raise ValueError(f"--data {data}: the data of the run in {folder} are {config['data']}, not a file")
         new = {"epochs": epochs, "data": data and str(data.resolve())}
@@ -101,7 +101,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
         all_epochs = experiment.config["epochs"]
         if epochs is not None and epochs < done:
-            raise ValueError(f"epochs = {epochs}: it must be at least {done}, the epochs that {folder} already has")
+            raise ValueError(f"epochs = {epochs}: {folder} already has {done}; pass at least that many")
         experiment.diagnosis.forget()
         _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
@@ -194,7 +194,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
     """Return the rows of a table with the predictions of a run, as CSV, and the metrics if targets are known.
 
-    reading   options for ``read_table``; the others are as in training
+    reading   options for ``read_table``; those that are None are as in training
 
     The added columns are ``prediction`` and, for classes, ``probability``, in the format of the table. Categories not
     seen in training are reported on stderr.
@@ -236,17 +236,17 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     found, y = zip(*known)
     others = f"; {counted(len(numbers) - len(y), 'row')} without a known target" if len(numbers) > len(y) else ""
     measured = ", ".join(f"{name}: {x}" for name, x in task.metrics(task.tally(found, y), y).texts().items())
-    return text, f"{measured} of {counted(len(y), 'row')}{others}"
+    return text, f"{measured} on {counted(len(y), 'row')}{others}"
 
 
 def _best_weights(config: Config, folder: Path) -> tuple[Path, str]:
-    """Return the file with the weights of the best epoch, also of an unfinished run, and their part of the file."""
+    """Return the file with the weights of the best epoch, even for an unfinished run, and their part of the file."""
     if (folder / WEIGHTS).exists():
         _read_metadata(config, folder, WEIGHTS)
         return folder / WEIGHTS, ""
     best = json.loads(_read_metadata(config, folder, CHECKPOINT)["training"])["best"]
     if best is None:
-        raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
+        raise ValueError(f"{folder} has no weights yet: run python -m nn resume {folder}")
     warn(f"the run is not finished: using the weights of epoch {best['epoch']}, the best so far")
     return folder / CHECKPOINT, BEST
 
@@ -297,10 +297,10 @@ def _origin(experiment: Experiment) -> dict[str, str]:
 
 
 def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
-    """Return the metadata of a file. Raises ValueError if it belongs to another run or to other settings."""
+    """Return the metadata of a file. Raises ValueError if it belongs to another run or to different settings."""
     metadata = load_metadata(folder / name, checked=name == CHECKPOINT)
-    if metadata.get("run") != config.get("run"):  # both None in files of earlier versions
-        raise ValueError(f"{folder} contains {CONFIG} of one run and {name} of another: start the run again")
+    if metadata.get("run") != config.get("run"):  # both None in files from earlier versions
+        raise ValueError(f"{folder} contains {CONFIG} from one run but {name} from another: start the run again")
     for setting, then in json.loads(metadata.get("config", "{}")).items():
         if setting not in ("epochs", "data") and config.get(setting, then) != then:  # `resume` may change these
             found = f"{folder / CONFIG} has {setting} = {config[setting]!r}, but {name} was trained with {then!r}"
@@ -320,7 +320,7 @@ def _locked(folder: Path) -> Iterator[None]:
                 if not windows and not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                     raise FileNotFoundError  # a run that has just ended removed the lock
             except (BlockingIOError, PermissionError, FileNotFoundError):
-                remedy = "wait for it, or name another folder (--out)"
+                remedy = "wait for it to finish, or choose another folder (--out)"
                 raise ValueError(f"{folder} is in use by another run: {remedy}") from None
             except (OSError, ImportError) as error:
                 warn(f"{folder} cannot be locked, {error}: do not start another run in it")
@@ -330,7 +330,7 @@ def _locked(folder: Path) -> Iterator[None]:
                 if not windows:  # while locked, the file cannot belong to another run
                     _remove(path)
     finally:
-        if windows:  # which cannot remove an open file
+        if windows:  # Windows cannot remove an open file
             _remove(path)
 
 
