@@ -86,7 +86,7 @@ def back_propagate(
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
     """Return zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L. Raises ValueError for shapes that do not fit."""
     if len(W) != len(b):
-        raise ValueError(f"W has {len(W) - 1} layers, but b has {len(b) - 1}: both must have the same number")
+        raise ValueError(f"W has {len(W) - 1} layers, but b has {len(b) - 1}: they must have the same number")
     z, a = [None], [np.asarray(x, float)]
     for l in range(1, len(W)):
         _check_shapes(l, W[l], b[l], a[l - 1])

@@ -169,9 +169,9 @@ class Diagnosis:
         guess, guessed = constant_guess(task, self.training.training, data)
         if task.kind == REGRESSION:
             return Score(part, metrics.r2, guessed.r2, 0.05, "the mean")
-        share = guessed.accuracy
-        luck = 1.64 * sqrt(share * (1.0 - share) / len(data.y))  # exceeded by 5 % of guesses
-        return Score(part, metrics.accuracy, share, luck, repr(guess))
+        p = guessed.accuracy
+        luck = 1.64 * sqrt(p * (1.0 - p) / len(data.y))  # exceeded by 5 % of guesses
+        return Score(part, metrics.accuracy, p, luck, repr(guess))
 
     def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
         """Return the layers' measurements on these examples, their loss, and the loss of outputs that are all 0."""
@@ -198,10 +198,10 @@ class Diagnosis:
         return [[w.data for w in flatten(layer.W)] for layer in linear_layers(self.model)]
 
 
-def _is_flat(a: Value, word: str, share: float) -> bool:
+def _is_flat(a: Value, word: str, fraction: float) -> bool:
     """Return whether the flat part of g is called ``word``, and g′ is at most this fraction of g′(0)."""
     g = a.operation
-    return bool(g and g.flat == word and abs(a.local_derivatives[0]) <= share * g.rule(floats, 0.0)[1][0])
+    return bool(g and g.flat == word and abs(a.local_derivatives[0]) <= fraction * g.rule(floats, 0.0)[1][0])
 
 
 def constant_guess(task: Task, training: Dataset, data: Dataset) -> tuple[Any, Metrics]:

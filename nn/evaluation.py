@@ -77,10 +77,10 @@ class Task:
 
     def label_of(self, target: Any) -> int:
         """Return the index of a target's class: that of the nearest label, or of the largest probability."""
-        shares = units_of(target)
-        if len(shares) > 1:
-            return shares.index(max(shares))
-        return bisect_left(_between(self.labels), shares[0]) if self.labels else int(shares[0])
+        probabilities = units_of(target)
+        if len(probabilities) > 1:
+            return probabilities.index(max(probabilities))
+        return bisect_left(_between(self.labels), probabilities[0]) if self.labels else int(probabilities[0])
 
     def prediction(self, units: Sequence[float]) -> Any:
         """Return the prediction from the outputs of one example: a label, or numbers in the units of the target."""
@@ -216,7 +216,7 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     logits, or numbers if the targets are not labels.
     """
     if not isinstance(data, Dataset):
-        raise TypeError(f"data of type {type(data).__name__}: it must be an nn.Dataset")
+        raise TypeError(f"the data must be an nn.Dataset, not {type(data).__name__}")
     data.agree(model.task.classes if model.task else ())
     if loss is None and model.task is not None:
         known: Task = replace(model.task, units=data.units)

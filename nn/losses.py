@@ -40,7 +40,7 @@ def outputs_are(kind: str) -> Callable[[L], L]:
     'numbers'
     """
     if kind not in OUTPUTS:
-        raise ValueError(f"outputs_are({kind!r}): choose one of {', '.join(OUTPUTS)}")
+        raise ValueError(f"unknown kind of outputs {kind!r}: choose one of {', '.join(OUTPUTS)}")
 
     def declare(loss: L) -> L:
         loss.outputs = kind  # type: ignore[attr-defined]
@@ -99,14 +99,14 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     if n == 1:
         remedy = "use binary_cross_entropy, or one unit per class"
         raise ValueError(f"cross_entropy got 1 output unit, whose softmax is always 1: {remedy}")
-    shares = _shares(target, n) if isinstance(target, Iterable) else []
-    if any(isinstance(t, Value) for t in shares):  # a replay needs the same graph for every target
-        z_y = dot(shares, units)
+    probabilities = _probabilities(target, n) if isinstance(target, Iterable) else []
+    if any(isinstance(t, Value) for t in probabilities):  # a replay needs the same graph for every target
+        z_y = dot(probabilities, units)
         return logsumexp([z_k - z_y for z_k in units])
-    y = shares.index(max(shares)) if shares else _label(target, n)
+    y = probabilities.index(max(probabilities)) if probabilities else _label(target, n)
     differences = [0.0 if k == y else z_k - units[y] for k, z_k in enumerate(units)]
     loss: Value = logsumexp(differences)
-    rest = [(t_k, d_k) for k, (t_k, d_k) in enumerate(zip(shares, differences)) if t_k and k != y]
+    rest = [(t_k, d_k) for k, (t_k, d_k) in enumerate(zip(probabilities, differences)) if t_k and k != y]
     return loss - dot(*zip(*rest)) if rest else loss
 
 
@@ -123,9 +123,9 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     z = _one_unit("binary_cross_entropy", z)
     if isinstance(y, Value):
         return dot([1.0 - y, -y], [softplus(z), log_sigmoid(z)])
-    if not isinstance(y, SupportsFloat) or not 0.0 <= (share := float(y)) <= 1.0:
+    if not isinstance(y, SupportsFloat) or not 0.0 <= (p := float(y)) <= 1.0:
         raise ValueError(f"binary_cross_entropy got the target {y!r}: it must be a number from 0 to 1")
-    loss, rest = (softplus(-z), 1.0 - share) if share >= 0.5 else (softplus(z), -share)
+    loss, rest = (softplus(-z), 1.0 - p) if p >= 0.5 else (softplus(z), -p)
     return loss + rest * z if rest else loss
 
 
@@ -190,14 +190,14 @@ def _label(label: Any, n: int) -> int:
     return int(label)
 
 
-def _shares(target: Iterable[Any], n: int) -> list[Any]:
-    shares = list(target)
-    good = [isinstance(t, Value) or (isinstance(t, SupportsFloat) and float(t) >= 0.0) for t in shares]
-    fed = any(isinstance(t, Value) for t in shares)
-    if len(shares) != n or not all(good) or not (fed or isclose(fsum(shares), 1.0, rel_tol=1e-9)):
+def _probabilities(target: Iterable[Any], n: int) -> list[Any]:
+    probabilities = list(target)
+    good = [isinstance(t, Value) or (isinstance(t, SupportsFloat) and float(t) >= 0.0) for t in probabilities]
+    fed = any(isinstance(t, Value) for t in probabilities)
+    if len(probabilities) != n or not all(good) or not (fed or isclose(fsum(probabilities), 1.0, rel_tol=1e-9)):
         rule = f"{n} output units need {n} probabilities ≥ 0 that sum to 1"
-        raise ValueError(f"cross_entropy got the target {shares!r}: {rule}")
-    return shares
+        raise ValueError(f"cross_entropy got the target {probabilities!r}: {rule}")
+    return probabilities
 
 
 def _one_unit(loss: str, output: Output) -> Value:

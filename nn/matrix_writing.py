@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # maximum width of a matrix, so that two fit side by side
-FILLING = "\u2008" + "\u2007" * 16  # a space as wide as a point, and spaces as wide as digits
+FILLING = "\u2008" + "\u2007" * 16  # a space as wide as a decimal point, and spaces as wide as digits
 PLAIN = dict.fromkeys(map(ord, FILLING), " ")
 CSS = """
 .formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: .2em .15em;

@@ -269,7 +269,7 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
             if below and (not isinstance(key, (str, int)) or "." in str(key) or found.keys() & below.keys()):
                 raise TypeError(
                     f"{path} has the key {key!r}: keys of modules and parameters must be integers or strings without "
-                    "dots, and each path must be unique"
+                    "dots, and no two may form the same path"
                 )
             found |= below
     if (found and is_set) or isinstance(thing, Iterator):

@@ -324,13 +324,13 @@ def valleys(datasets: Mapping[str, Any]) -> Any:
     import numpy as np
 
     panels = _panels(len(datasets), 3.4)
-    turn = np.linspace(0.0, 2.0 * np.pi, 200)
+    angle = np.linspace(0.0, 2.0 * np.pi, 200)
     for ax, (title, X) in zip(panels, datasets.items()):
         C = np.cov(np.array(X).T, bias=True)
         curvatures, directions = np.linalg.eigh(C)
         for size in np.linspace(0.2, 1.0, 5):
             radii = 1.9 * size * (curvatures[0] / curvatures) ** 0.5
-            ellipse = directions @ (radii[:, None] * [np.cos(turn), np.sin(turn)])
+            ellipse = directions @ (radii[:, None] * [np.cos(angle), np.sin(angle)])
             ax.plot(*ellipse, color=LIGHT["value"], linewidth=1)
         w = [np.array([-1.5, 1.0])]
         for _ in range(20):

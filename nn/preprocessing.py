@@ -86,7 +86,7 @@ class Preprocessor(SuggestsNames, ABC):
         """Restore a ``state_dict`` of lists or arrays. Raises ValueError if it does not fit."""
         if set(state) != set(self.shapes):
             raise ValueError(
-                f"the state has {', '.join(state) or 'no names'}, but {self!r} needs {', '.join(self.shapes)}"
+                f"the state has {', '.join(state) or 'no entries'}, but {self!r} needs {', '.join(self.shapes)}"
             )
         arrays = {name: np.array(state[name], dtype=np.float64) for name in self.shapes}
         lengths: dict[str, int] = {}

@@ -177,7 +177,7 @@ class Training(SuggestsNames):
                 data.agree(self.training.classes)
                 yield role, data
             elif data is not None or not role:
-                raise TypeError(f"{role}data of type {type(data).__name__}: Training needs an nn.Dataset")
+                raise TypeError(f"the {role}data must be an nn.Dataset, not {type(data).__name__}")
 
     def _train_mode(self) -> dict[str, Module]:
         """Set training mode for all modules but those set to evaluation mode; return the modules by path."""

@@ -87,7 +87,7 @@ class ChecksKeywords:
 
 
 class SuggestsNames(ChecksKeywords):
-    """Base class that also suggests our name for a missing attribute; every attribute access is a little slower."""
+    """Base class that also suggests our name for a missing attribute, at a small cost per access."""
 
     if not TYPE_CHECKING:
 

@@ -521,7 +521,7 @@ BROKEN = {
     "a longer example": (lambda t: t.training.X[3].append(1.0), "example 4, counted from 1, has 3 numbers"),
     "a shorter one": (lambda t: t.validation.X[1].pop(), "validation example 2, counted from 1, has 1 numbers"),
     "text": (lambda t: t.training.X[0].__setitem__(0, "a"), "contains text"),
-    "no dataset": (lambda t: setattr(t, "training", [[1.0], [2.0]]), "data of type list: Training needs"),
+    "no dataset": (lambda t: setattr(t, "training", [[1.0], [2.0]]), "the data must be an nn.Dataset, not list"),
     "too few weights": (lambda t: setattr(t, "weights", [1.0, 2.0]), "2 weights for 72 examples"),
 }
 

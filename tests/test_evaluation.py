@@ -246,7 +246,7 @@ def test_predictions_take_what_a_dataset_takes():
     with pytest.raises(ValueError, match="example 2, counted from 1, has nan at position 1"):
         nn.predict(model, [[0.0, 1.0], [nan, 1.0]])
     for measure in (nn.accuracy, nn.r2, nn.confusion_matrix):
-        with pytest.raises(TypeError, match=r"data of type list: it must be an nn\.Dataset"):
+        with pytest.raises(TypeError, match=r"the data must be an nn\.Dataset, not list"):
             measure(model, POINTS.X)
 
 

@@ -1089,7 +1089,7 @@ def inside_itself():
         (lambda: Own(layers={"a": linear()}.values()), "layers is a dict_values, which"),
         (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: keys of modules and parameters must be"),
         (lambda: Own(heads={"a.b": Value(1.0)}), "heads has the key 'a.b': "),
-        (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* each path must be unique"),
+        (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* no two may form the same path"),
         (referring_back, "refers to the Own that contains it: .* weakref"),
         (inside_itself, "endless.1 refers to the list that contains it"),
     ],

@@ -212,7 +212,7 @@ def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused(
         Training(model, binary_cross_entropy, SGD(other.parameters(), 0.1), data)
     Training(model, binary_cross_entropy, SGD(model.parameters()[:1], 0.1), data)  # the others are frozen
     for given in ((data.X, data.y), None):
-        of = rf"^data of type {type(given).__name__}: Training needs an nn\.Dataset"
+        of = rf"^the data must be an nn\.Dataset, not {type(given).__name__}"
         with pytest.raises(TypeError, match=of):
             Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), given)
 
