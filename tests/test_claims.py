@@ -19,8 +19,8 @@ from nn.lecture.claims.training_claims import (
     example_gradients,
     four_numbers,
     learn_xor,
+    mean_accuracies,
     network_noise,
-    shares,
     two_examples,
     zigzag_path,
 )
@@ -115,7 +115,7 @@ def test_d2_networks_of_the_same_loss_miss_single_units_more_where_none_was_drop
 
 @pytest.mark.slow
 def test_c9_accuracies_are_shares_of_the_examples():
-    for share, n in zip(shares(0, 2, 4), (200, 400)):  # two networks' examples
+    for share, n in zip(mean_accuracies(0, 2, 4), (200, 400)):  # two networks' examples
         assert 0.4 <= share <= 1.0 and abs(share * n - round(share * n)) < 1e-9
 
 
@@ -226,8 +226,8 @@ PAIRS = {
         ),
     ),
     "architecture": (
-        judged("architecture", shares=accuracies(0.01)),
-        judged("architecture", shares=accuracies(-0.005)),
+        judged("architecture", mean_accuracies=accuracies(0.01)),
+        judged("architecture", mean_accuracies=accuracies(-0.005)),
     ),
     "redundancy": (
         judged("redundancy", three_groups=groups(0.3, 0.1, 0.2)),

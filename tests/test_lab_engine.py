@@ -530,20 +530,20 @@ HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
         ({"optimizer": lambda p: nn.SGD(p, nn.optim.linear(0.1, 0.0, 5))}, "without a schedule"),
         ({"optimizer": lambda p: nn.SGD([{"parameters": p[:2]}, {"parameters": p[2:]}], 0.1)}, "without groups"),
         ({"optimizer": lambda p: nn.SGD}, r"must be one of nn's own, such as SGD\(model.parameters\(\), 0.1\)"),
-        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "contains Own, which the lab does not know"),
+        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "contains Own, which the lab does not support"),
         ({"model": Doubling(2, [3, 1], rng=0)}, "the model contains Doubling"),
         ({"model": Own(), "optimizer": lambda p: None}, "must be an MLP or a Sequential"),
         ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "batch_size": 12}, "terms"),
         ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "batch_size": 1}, "at least 2"),
         ({"loss": lambda a, y: (a - y) ** 2}, "one of nn's own functions, binary_cross_entropy, cross_entropy"),
         ({"loss": "hinge"}, "loss = 'hinge'"),
-        ({"data": [[0.0, 1.0]]}, "data must be a nn.data.Dataset, not a list"),
-        ({"data": HUGE}, "data.X contains 1.2e[+]308: it must be from −1e100 to 1e100"),
+        ({"data": [[0.0, 1.0]]}, "data must be an nn.data.Dataset, not list"),
+        ({"data": HUGE}, "data.X contains 1.2e[+]308: numbers must be from −1e100 to 1e100"),
         ({"levers": ("bogus",)}, "levers = 'bogus': it must be a list of names from batch, freeze"),
         ({"levers": "rate"}, "levers = 'rate'"),
         ({"until": -1}, "until = -1: it must be a whole number"),
         ({"until": 1.5}, "until = 1.5"),
-        ({"rng": Constant()}, r"Python's own generator, Random\(seed\), not a Constant"),
+        ({"rng": Constant()}, r"Python's generator, Random\(seed\), not a Constant"),
         ({"model": nn.Sequential(nn.MLP(2, [3, 3]), nn.ReLU(), nn.Linear(3, 1))}, "the model contains MLP"),
         ({"title": 3}, "title = 3: it must be text"),
     ],
@@ -578,7 +578,7 @@ def test_no_lines_are_written_where_they_would_be_another_run(lab):
       return [timeline.python(), machine.terms(0), [...machine.shared.slice(0, machine.count)]];
     })""")
     for s, (python, terms, weights) in zip(refused, found):
-        assert python.startswith("# There are no lines because ") and "\n" not in python
+        assert python.startswith("# No Python lines are available because ") and "\n" not in python
         assert (terms is None) == (s is refused[2])
         order = []
         s.training._train_mode()

@@ -22,7 +22,7 @@ MOST_BYTES = 1_500_000
 def lab(
     model: MLP | Sequential | Sequence[Situation], data: Dataset | None = None, *arguments: Any, **options: Any
 ) -> Page:
-    """Return a page on which a network learns; a touch of a point, a unit or a weight shows its formula.
+    """Return a page on which a network learns; touching a point, a unit or a weight shows its formula.
 
     model, data, …   the arguments of ``Situation``, or a list of Situations, which the page offers by title
 
@@ -39,7 +39,7 @@ def lab(
         if not situations or not all(isinstance(one, Situation) for one in situations):
             raise TypeError(f"lab takes a list of one or more Situations, not {clipped(repr(model), 60)}")
         if data is not None or arguments or options:
-            raise TypeError("lab takes only the list: pass data, title and other options to each Situation")
+            raise TypeError("lab takes only the list of Situations: pass data, title and options to each Situation")
     elif isinstance(model, Situation):
         return lab([model])
     else:
@@ -52,14 +52,14 @@ def lab(
     for about in described:
         about["title"] = about["title"] or name
     if len({about["title"] for about in described}) < len(described):
-        raise ValueError("two Situations have the same title: give each its own, by which the page lists it")
+        raise ValueError("two Situations have the same title: give each a unique one, by which the page lists it")
     page = written(
         "lab", described[0]["title"], "nn.laboratory", "\n".join(code),
         data=script({"version": VERSION, "situations": described}),
     )  # fmt: skip
     if (size := len(page.encode())) > MOST_BYTES:
         raise ValueError(
-            f"the lab of {name} has {size:,} bytes, and the limit is {MOST_BYTES:,}: use fewer units or points"
+            f"the lab of {name} has {size:,} bytes, but the limit is {MOST_BYTES:,}: use fewer units or points"
         )
     known = f"lab of {name}" if len(described) == 1 else f"lab of {counted(len(described), 'situation')}"
     invitation, image = f"The network {name}: trust the notebook to see it learn", draw(situations[0].training.model)

@@ -1,4 +1,4 @@
-"""Defines the lab's lessons: eight questions of the lecture, each with situations that show the answer.
+"""Defines the lab's lessons: eight questions from the lecture, each with situations that show the answer.
 
 The body of each function below creates a situation; the page shows it as the situation's Python.
 """
@@ -56,7 +56,7 @@ def _source(make: Callable[..., Setup], options: Mapping[str, Any]) -> str:
     "One neuron", levers=("weights", "points"), batch_size=1, until=10,
     question="Which weight will the first update change more, and how many times as much?",
     look="Press Backward and touch each weight: its gradient is δ¹_1 times the weight's input. Press Update, then "
-    "Run: at epoch 10, every point is on its own side.",
+    "Run: at epoch 10, every point is on the correct side.",
     answer="w¹_11, four times as much: both gradients share one δ, and this point's inputs are 2 and 0.5.",
 )  # fmt: skip
 def _one_neuron() -> Setup:
@@ -90,11 +90,11 @@ def _slides() -> Setup:
 @_lesson(
     "Why hidden layers", {"no hidden unit": {"units": [1]}, "four units": {"units": [4, 1]}},
     levers=("points", "kill"), batch_size=10, until=100,
-    question="What accuracy does each network reach after 100 epochs, and is its border straight or bent?",
-    look="Press Run: it pauses at epoch 100. Switch to four units and do the same. Compare the borders, and look at "
-    "the four pictures that the output unit adds up.",
-    answer="90 % with a straight border, the line z = 0. 100 % with four hidden units: the output adds their "
-    "pictures, and the border bends.",
+    question="After 100 epochs, what is each network's accuracy, and is its decision boundary straight or curved?",
+    look="Press Run: it pauses at epoch 100. Switch to four units and do the same. Compare the boundaries, and look "
+    "at the four pictures that the output unit adds up.",
+    answer="90 % with a straight boundary, the line z = 0. 100 % with four hidden units: the output adds their "
+    "pictures, and the boundary is curved.",
 )  # fmt: skip
 def _hidden(units: Sequence[int]) -> Setup:
     data = nn.data.moons(60, rng=1)
@@ -147,7 +147,7 @@ def _symmetric(init: str) -> Setup:
     look="Press Run: it pauses at epoch 200. Touch a hidden unit, press Kill, read the accuracy, and bring it back. "
     "Try each unit, then do the same with dropout, p = 0.3.",
     answer="73 % without dropout, 93 % with it. Trained with units missing at random, the network depends on no "
-    "single one.",
+    "single unit.",
 )  # fmt: skip
 def _dropout(p: float) -> Setup:
     data = nn.data.moons(60, rng=1)
@@ -161,10 +161,10 @@ def _dropout(p: float) -> Setup:
     levers=("batch",), batch_size=1,
     question="In three updates, how often do the two weights move in opposite directions? And with zero-centred "
     "inputs?",
-    look="Before each Update, press Backward and read both gradients at the edges: they are the same δ times x₁ and "
+    look="Before each Update, press Backward and read both gradients on the edges: they are the same δ times x₁ and "
     "times x₂. Compare the signs.",
     answer="Never: if both inputs are positive, both gradients have the sign of δ. With zero-centred inputs, twice. "
-    "It may also happen with a mini-batch of several points, which adds δ of both signs.",
+    "It can also happen with a mini-batch of several points, which adds δ of both signs.",
 )  # fmt: skip
 def _positive(center: bool) -> Setup:
     X = [[5, 2.5], [4, 1.5], [2.5, 1], [4.5, 3.5], [1, 3.5], [2, 4.5], [3.5, 5], [1.5, 2.5]]
@@ -181,7 +181,7 @@ def _positive(center: bool) -> Setup:
     look="Press Run: it pauses at epoch 100. Do the same with batch normalisation, and compare the loss and ‖δ¹‖. "
     "Then press Backward, touch a hidden unit, and press its bias, b.",
     answer="The one with batch normalisation: its loss is about 0.01; the other's is still 0.12 because δ vanishes "
-    "in three sigmoids. Its biases have gradient 0: subtracting the mean removes a bias.",
+    "in three sigmoids. Biases before batch normalisation have gradient 0: subtracting the mean removes a bias.",
 )  # fmt: skip
 def _normalised(batch_norm: bool) -> Setup:
     data = nn.data.moons(60, rng=1)

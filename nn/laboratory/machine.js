@@ -187,7 +187,7 @@ class Machine {
     return moved;
   }
 
-  /** Makes one update, or returns a sentence that says why not. */
+  /** Makes one update, or returns a sentence that explains why not. */
   step() {
     const { loss, sentence } = this.passes();
     if (sentence) return { loss, sentence };
@@ -463,7 +463,7 @@ class Machine {
       [kind === "weight" && !usable([number]), `A weight of ${value}: it ${bounded}`],
       [kind === "rate" && !(number >= 0 && Number.isFinite(number)), `η = ${value}: it must be at least 0.`],
       [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${value}: ${least}`],
-      [kind === "freeze" && weights.some((one) => one >= moves), "This model's optimiser does not update it."],
+      [kind === "freeze" && weights.some((one) => one >= moves), "This model's optimiser does not update this weight."],
       [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l} does not exist.`],
       [kind === "flip", "Only classes can be flipped: drag the point instead."],
     ];

@@ -2,7 +2,7 @@
 
 const [WIDE, HIGH] = [800, 470];
 const LARGEST = 52; // a unit's side
-const MOST_EDGES = 1500; // and biases; beyond this they are drawn, but only their names can be touched
+const MOST_EDGES = 1500; // and biases; if there are more, they are drawn, but only their names can be touched
 const PULSES = 400; // at the same time
 const FEW = 4; // edges with their gradients beside them
 const SEEN = 20; // points of a mini-batch that determine the size of pulses
@@ -10,7 +10,7 @@ const RANGE = [-8, 1]; // powers of ten at the ends of the bars of ‖δ‖, in 
 
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 const lowered = (name) => String(name).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
-/** Lowers indices: w²_13 becomes w²₁₃. */
+/** Writes indices as subscripts: w²_13 becomes w²₁₃. */
 const shortName = (text) => text.replace(/_(\d+(,\d+)?)/g, (_, index) => lowered(index));
 const unitName = (l, j) => (l ? `a${raised(l)}` : "x") + lowered(j + 1);
 const wavy = ([x1, y1], [x2, y2]) => {
@@ -142,7 +142,7 @@ class Network {
     unit.focus();
   }
 
-  /** Draws the network; `isChanged` says whether any picture has changed. */
+  /** Draws the network; `isChanged`: whether any picture has changed. */
   draw(colours, isChanged) {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
@@ -170,7 +170,7 @@ class Network {
     this.drawNorms(hasDelta);
   }
 
-  /** Writes a number with its name, if there is room. */
+  /** Formats a number, with its name if there is room. */
   written(name, x) {
     return this.isCrowded ? rounded(x, this.frame.clientWidth < 600 ? 1 : 2) : `${name} ${rounded(x)}`;
   }
@@ -199,7 +199,7 @@ class Network {
     });
   }
 
-  /** Draws the edges after layer `from` with a width by |∂L/∂w|, and numbers beside some of them. */
+  /** Draws the edges after layer `from` with widths that grow with |∂L/∂w|, and labels some of them. */
   drawSlopes(isShown, from) {
     const { lab: { machine, example } } = this;
     const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * came(example, l, k) : machine.gradients[p]);
@@ -213,7 +213,7 @@ class Network {
     this.slopes.replaceChildren(...slopes, ...beside);
   }
 
-  /** Labels an edge with the part of δ that it passes back to a touched unit or, if there are few, its gradient. */
+  /** Labels an edge with the part of δ that it passes back to a touched unit or, if edges are few, its gradient. */
   beside({ l, j, k, p }, gradient) {
     const { machine, example, guess } = this.lab;
     const isTouched = example && this.isTouched(l - 1, k);
@@ -223,7 +223,7 @@ class Network {
     return label("grad beside", (x1 + x2) / 2, (y1 + y2) / 2 - 9, `${name} = ${rounded(x)}`);
   }
 
-  /** Paints a unit's output over the plane or along a curve; otherwise that of the chosen point. */
+  /** Paints a unit's output over the plane or along a curve or, if neither exists, its output at the chosen point. */
   fillUnit({ l, j, canvas }, example, colours) {
     const { lab: { reading, surface } } = this;
     if (!surface) {
@@ -249,7 +249,7 @@ class Network {
     }, colours);
   }
 
-  /** Moves dots along the edges layer by layer; resolves to whether the flight was not interrupted. */
+  /** Moves dots along the edges layer by layer; resolves to true unless the flight is interrupted. */
   async pulse(direction) {
     const { lab, lab: { machine, example } } = this;
     const last = this.places.length - 1;
@@ -291,7 +291,7 @@ class Network {
     this.flights.replaceChildren();
   }
 
-  /** Opens the unit at the pointer if one zooms in far enough; zooming out of an open unit closes it. */
+  /** Opens the unit at the pointer when zoomed in far enough; zooming out of an open unit closes it. */
   zoomed(point, factor) {
     const { viewer, opened } = this;
     if (this.lab.guess) return;

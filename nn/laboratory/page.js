@@ -110,7 +110,7 @@ class Lab {
     Object.assign(this, { phase: 0, last: null, complaint: "" });
   }
 
-  /** Shows the forward (1) or backward (2) pass of the next update; resolves to whether it was not interrupted. */
+  /** Shows the forward (1) or backward (2) pass of the next update; resolves to true unless it is interrupted. */
   pass(phase) {
     this.settle();
     this.refuse(this.machine.passes().sentence);
@@ -356,7 +356,7 @@ class Lab {
     fill(named("batch"), machine.batchSize);
   }
 
-  /** Draws the loss so far; the slider over it goes back in time. */
+  /** Draws the loss so far; the slider over it moves back in time. */
   drawCurve() {
     const { history, timeline: { moment, last }, room: [width, height], machine, state } = this;
     named("curve").style.visibility = history.length < 2 ? "hidden" : "";

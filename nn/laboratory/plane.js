@@ -64,7 +64,7 @@ function sized(canvas, width, height) {
   return context;
 }
 
-/** The classes' signs around the origin. */
+/** The classes' markers, centred on the origin. */
 const signs = SHAPES.map(([corners, turn, inner]) => {
   const corner = (_, k) => {
     const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, k % 2 ? 1.2 * inner : 1.2];
@@ -73,7 +73,7 @@ const signs = SHAPES.map(([corners, turn, inner]) => {
   return new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
 });
 
-/** Draws a class's sign: hollow, or filled if the network misclassifies the point. */
+/** Draws a class's marker: hollow, or filled if the network misclassifies the point. */
 function marker(context, label, [x, y], size, colours, isWrong = false) {
   const [path, fillStyle] = [signs[label % signs.length], rgb(isWrong ? colours.ink : colours.fill)];
   context.save();
@@ -268,7 +268,7 @@ class Plane {
     if (several) this.signs(context, outputs, columns, rows, colours);
   }
 
-  /** For several classes, draws small signs of the predicted class, ten along each side. */
+  /** For several classes, draws small markers of the predicted class, ten along each side. */
   signs(context, outputs, columns, rows, colours) {
     context.globalAlpha = 0.28;
     const step = columns / 10;

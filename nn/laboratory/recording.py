@@ -45,7 +45,7 @@ from nn.validation import optional, whole
 
 LARGEST = 1e100  # products of such numbers stay finite
 LEVERS = ("batch", "freeze", "kill", "points", "predict", "rate", "saturate", "weights")
-MOST_NAME = 30  # characters of a class or a feature
+MOST_NAME = 30  # characters in the name of a class or a feature
 MOST_TERMS = 60_000  # weights times examples of one graph: half a megabyte
 
 
@@ -59,7 +59,7 @@ class Situation:
     until        the epoch at which Run pauses, or 0
     python       lines that create ``model``, ``data``, ``loss``, ``optimizer`` and ``rng``
 
-    Recording does not change the model, its modes, statistics, gradients and generators. Raises ValueError or
+    Recording does not change the model, its modes, statistics, gradients or generators. Raises ValueError or
     TypeError for anything that the page cannot run.
 
     >>> from nn.data import moons
@@ -77,11 +77,11 @@ class Situation:
         loss = loss or _fitting(model, data)
         if loss not in losses.LOSSES:
             known = ", ".join(losses.BY_NAME)
-            raise ValueError(f"loss = {clipped(repr(loss), 60)}: it must be one of nn's own functions, {known}")
+            raise ValueError(f"loss = {clipped(repr(loss), 60)}: it must be one of nn's functions, {known}")
         optimizer = SGD(model.parameters(), 0.1) if optimizer is None else optimizer
         if type(optimizer) not in OPTIMIZERS.values():
             what = f"optimizer = {clipped(repr(optimizer), 60)}"
-            raise TypeError(f"{what}: it must be one of nn's own, such as SGD(model.parameters(), 0.1)")
+            raise TypeError(f"{what}: it must be one of nn's optimisers, such as SGD(model.parameters(), 0.1)")
         if isinstance(levers, str) or (unknown := sorted({*levers} - {*LEVERS})):
             what = repr(levers) if isinstance(levers, str) else ", ".join(map(repr, unknown))
             raise ValueError(f"levers = {what}: it must be a list of names from {', '.join(LEVERS)}")
@@ -96,7 +96,7 @@ class Situation:
             model.task = task
         for drawn in self.training.generators().values():
             if type(drawn) is not Random:
-                raise TypeError(f"the lab needs Python's own generator, Random(seed), not a {type(drawn).__name__}")
+                raise TypeError(f"the lab needs Python's generator, Random(seed), not a {type(drawn).__name__}")
         words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
         if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
             raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it must be text")
@@ -132,11 +132,11 @@ def layers_of(model: MLP | Sequential) -> list[Any]:
 
 
 def _check_model(model: MLP | Sequential, data: Dataset) -> None:
-    """Raise TypeError or ValueError for a model that the plans cannot represent, or for numbers too large."""
+    """Raise TypeError or ValueError for a model that the plans cannot represent, or numbers that are too large."""
     if not isinstance(model, (MLP, Sequential)):
         raise TypeError(f"model = {clipped(repr(model), 60)}: it must be an MLP or a Sequential")
     if not isinstance(data, Dataset):
-        raise TypeError(f"data must be a nn.data.Dataset, not a {type(data).__name__}")
+        raise TypeError(f"data must be an nn.data.Dataset, not {type(data).__name__}")
     base = MLP if isinstance(model, MLP) else Sequential
     parts = ("forward", "forward_batch", "trace_batch")
     strangers = [type(model).__name__] if any(getattr(type(model), x) is not getattr(base, x) for x in parts) else []
@@ -144,14 +144,14 @@ def _check_model(model: MLP | Sequential, data: Dataset) -> None:
     known = (Linear, Activation, BatchNorm, Dropout)
     strangers += [type(layer).__name__ for layer in layers_of(model) if not isinstance(layer, known)]
     if strangers:
-        what = f"the model contains {strangers[0]}, which the lab does not know"
+        what = f"the model contains {strangers[0]}, which the lab does not support"
         raise ValueError(f"{what}: it must be a sequence of nn's Linear, activations, BatchNorm and Dropout")
     found = [("a target", y) for y in flatten([units_of(y) for y in data.y])]
     found += [("data.X", x) for x in flatten(data.X)]
     found += [(name, p.data) for name, p in model.named_parameters().items()]
     for name, x in found:
         if not abs(x) <= LARGEST:
-            raise ValueError(f"{name} contains {x!r}: it must be from −1e100 to 1e100, so standardise the data")
+            raise ValueError(f"{name} contains {x!r}: numbers must be from −1e100 to 1e100, so standardise the data")
 
 
 def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
@@ -170,7 +170,7 @@ def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
 def _setup(training: Training, layers: Sequence[Any]) -> str:
     """Write lines of Python that create the current generators, model, data, loss and optimiser.
 
-    If this is impossible, return a comment that says why.
+    If this is impossible, return a comment that explains why.
     """
     data, optimizer, model = training.training, training.optimizer, training.model
     modules = [model, *model.submodules().values()]
@@ -182,7 +182,7 @@ def _setup(training: Training, layers: Sequence[Any]) -> str:
         ("weights are used twice", len({*map(id, layers)}) < len(layers) or len({*flat}) < len(flat)),
     ):
         if applies:
-            return f'# There are no lines because {reason}: pass python="…" to the Situation.'
+            return f'# No Python lines are available because {reason}: pass python="…" to the Situation.'
     names = {rng: f"rng{k or ''}" for k, rng in enumerate(dict.fromkeys(training.generators().values()))}
     seeds = {Random(seed).getstate(): seed for seed in range(100)}
     tensors = [(i, at, x) for i, m in enumerate(layers) for at, x in {**m.tensors(), **m.buffers()}.items()]
@@ -320,7 +320,9 @@ class _Recording:
         places, units = [*map(task.label_of, y)], len(units_of(output))
         fed_for, label_for = dict(zip(places, self.fed)), dict(zip(places, y))
         if any(fed_for[k] != row for k, row in zip(places, self.fed)):
-            raise ValueError("the targets are shares of classes: use a label for each example, or numbers to predict")
+            raise ValueError(
+                "the targets are class probabilities: pass one class label per example, or regression targets"
+            )
         for k in {*range(len(task.labels) or units)} - {*places}:
             label_for[k] = task.labels[k] if task.labels else one_hot(k, units) if isinstance(y[0], list) else k
             [fed_for[k]] = [[*map(float, units_of(row))] for row in to_feed(loss, [label_for[k]], output)[1]]
@@ -344,7 +346,7 @@ class _Recording:
                 flat = getattr(layer, "primitive", identity).flat
                 layers[-1] |= {"g": names.get(type(layer), ""), "flat": flat}
         if not layers:
-            raise ValueError(f"the lab of {self.model!r}: it has no Linear layer")
+            raise ValueError(f"the lab cannot show {self.model!r}: it has no Linear layer")
         return layers
 
     def _plan(self, m: int) -> int:

@@ -1,4 +1,4 @@
-// The timeline counts every step and every edit as one moment. It keeps some moments and recomputes those between.
+// The timeline counts every step and every edit as one moment. It keeps some moments and recomputes the others.
 
 const MOST_KEPT = 256;
 
@@ -72,7 +72,7 @@ class Timeline {
     const { python, batch_size: size, place = 0 } = machine.situation;
     const before = [...edits.keys()].filter((at) => at < moment).sort((a, b) => a - b);
     const epochs = machine.epoch - (machine.situation.epoch ?? 0);
-    if (!moment || python.startsWith("# There are no lines")) return python;
+    if (!moment || python.startsWith("# No Python lines")) return python;
     if (!before.length && !place && !machine.place && !python.includes("def steps(")) {
       const training = `Training(model, loss, optimizer, data, batch_size=${size}, epochs=${epochs}, rng=rng)`;
       return `${python}\n\nfrom nn import Training\n\nfor record in ${training}:\n    print(record.epoch, record.loss)`;
@@ -87,7 +87,7 @@ class Timeline {
     return lines.join("\n");
   }
 
-  /** Writes the definitions that these edits and the steps need and that are still missing. */
+  /** Writes the definitions that these edits and the steps need, unless they already exist. */
   helpers(kinds) {
     const { python, least, batch_size: size } = this.machine.situation;
     const isKilled = kinds.includes("kill");

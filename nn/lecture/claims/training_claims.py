@@ -127,7 +127,7 @@ def unstable(seed: int = 0) -> Result:
             f"one unit, w = 8: {exploding[0]:.0f}": exploding[0] > 100.0,
             f"ten σ units, Xavier: {sigmoid[0]:.1e}": sigmoid[0] < 0.01,
             f"ten relus, N(0, 1): {large[0]:.0f}": large[0] > 100.0,
-            f"ten relus, He, where δ keeps its size: {he[0]:.2f}": 0.1 < he[0] < 10.0,
+            f"ten relus, He's weights, where δ keeps its size: {he[0]:.2f}": 0.1 < he[0] < 10.0,
         },
         dict(zip(labels, (vanishing, exploding, sigmoid, large, he))),
         curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", partial(style, token="grad"), yscale="log", xticks=layers),
@@ -250,7 +250,7 @@ def network_noise(seed: int) -> Numbers:
 
 def architecture(seed: int = 0) -> Result:
     """C9: train nine architectures on one task, each with the same number of updates."""
-    table = [[accuracies(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
+    table = [[mean_accuracies(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
     parts = {name: [[cell[i] for cell in row] for row in table] for i, name in enumerate(("training", "held-out"))}
     layers = [f"{depth} hidden layer" + "s" * (depth > 1) for depth in DEPTHS]
     checks = {}
@@ -273,7 +273,7 @@ def architecture(seed: int = 0) -> Result:
     )  # fmt: skip
 
 
-def accuracies(seed: int, depth: int, width: int) -> Numbers:
+def mean_accuracies(seed: int, depth: int, width: int) -> Numbers:
     """Return the accuracy on training and on held-out data, averaged over two networks."""
     data, unseen = spirals(100, 0.05, Random(f"{seed} train")), spirals(200, 0.05, Random(f"{seed} test"))
     models = [trained(seed, k, data, [width] * depth + [1], 0.03, 25, 10, adam=True)[0] for k in range(2)]

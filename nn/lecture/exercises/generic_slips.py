@@ -28,7 +28,7 @@ class GenericSlip:
 
 
 def layout(answers: Sequence[Any]) -> list[Case]:
-    """Return the positions of each case's numbers, as blocks: matrices, vectors and single numbers."""
+    """Return the positions of each case's numbers, as blocks: matrices, vectors and scalars."""
     cases, count = [], 0
     for answer in answers:
         case: Case = []

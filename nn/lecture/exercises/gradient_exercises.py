@@ -416,8 +416,8 @@ BACKWARD = Exercise(
 def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
     """Count, for every node, how often it is listed and how many of its parents come later.
 
-    Two more numbers follow: how many items are not in the graph and, if a parent comes later, whether the list goes
-    level by level.
+    Two more numbers follow: how many items are not in the graph and, if a parent comes later, whether the list is
+    ordered level by level.
     """
     found: list[float] = []
     for graph, nodes in _graphs(p).items():
@@ -849,7 +849,7 @@ OUTER = Exercise(
         r"Write `weight_gradient(D, A)`. Both arguments are lists of rows (use `np.array(D)` if you prefer "
         r"matrices). For each example in the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of "
         r"the layer. $L$ is the mean of the examples' losses, and $\delta$ is $\frac{\partial}{\partial z}$ of one "
-        r"example's loss. Return $\frac{\partial L}{\partial W}$ as a list of rows in the shape of $W$: rows are "
+        r"example's loss. Return $\frac{\partial L}{\partial W}$ as a list of rows with the shape of $W$: rows are "
         r'"to" ($\delta$), columns are "from" ($a$).'),
     make=lambda rng: {
         "cases": [

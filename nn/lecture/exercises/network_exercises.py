@@ -283,8 +283,8 @@ CAPSTONE = Capstone(
         r"$$z^1 = W^1 x + b^1, \quad a^1 = \sigma(z^1), \quad z^2 = W^2 a^1 + b^2, \quad a^2 = \sigma(z^2),$$"
         "\n\n"
         r"and its loss is the cross-entropy $-\sum_j [\,y_j \log a^2_j + (1 - y_j) \log(1 - a^2_j)\,]$. $L$ is the "
-        "mean over the examples. Return `dW1, db1, dW2, db2`, each in the shape of its parameter. If they are right, "
-        "the check trains a network on the two moons with your function."),
+        "mean over the examples. Return `dW1, db1, dW2, db2`, each with the shape of its parameter. If they are "
+        "right, the check trains a network on the two moons with your function."),
     make=lambda rng: {"cases": [_case(rng, m, (2, 2, 2)) for m in (1, 3)]},
     calculation=_network, mistakes=(
         ("W for Wᵀ", {"back": lambda W: W},
