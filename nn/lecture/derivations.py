@@ -3,7 +3,7 @@
 The input is a student's lines and their subject: definitions, a value with its graph, or a network's trace, whose
 loss is ½ Σ_j (y_j − a_j)². ``parts_of`` splits the lines at = into *chains*: a chain starts with ∂f/∂s, and each
 further part is compared with the one before. ``handwriting`` returns every reading of a part. ``worlds`` provides a
-dozen points at which the engine computes every named value and derivative, so there is no second calculus. Two
+dozen points at which the engine computes every named value and derivative, without a second calculus. Two
 formulas are equal if they agree at every point in at least one reading. ``slip_search`` finds the one change that
 would make a wrong part true. A part that follows from a wrong one is not marked as wrong again.
 

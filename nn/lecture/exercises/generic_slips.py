@@ -160,7 +160,7 @@ def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterato
          lambda m: m / (m - 1.0) if m > 1 else 1.0),
         ("multiplied by m", "You multiplied by the number of examples m; their mean is the sum divided by m.",
          lambda m: float(m * m)),
-        ("divided by m twice", "You divided by the number of examples m once too often.", lambda m: 1.0 / m),
+        ("divided by m twice", "You divided by the number of examples m one time too many.", lambda m: 1.0 / m),
     )  # fmt: skip
     for name, sentence, factor in rows:
         yield GenericSlip(name, sentence, partial(_times, [factor(m) for m in sizes]))
