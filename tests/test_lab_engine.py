@@ -529,7 +529,7 @@ HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
     [
         ({"optimizer": lambda p: nn.SGD(p, nn.optim.linear(0.1, 0.0, 5))}, "without a schedule"),
         ({"optimizer": lambda p: nn.SGD([{"parameters": p[:2]}, {"parameters": p[2:]}], 0.1)}, "without groups"),
-        ({"optimizer": lambda p: nn.SGD}, r"must be one of nn's optimisers, such as SGD\(model.parameters\(\), 0.1\)"),
+        ({"optimizer": lambda p: nn.SGD}, r"one of nn's optimisers, such as SGD\(model.parameters\(\), 0.1\)"),
         ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "contains Own, which the lab does not support"),
         ({"model": Doubling(2, [3, 1], rng=0)}, "the model contains Doubling"),
         ({"model": Own(), "optimizer": lambda p: None}, "must be an MLP or a Sequential"),
