@@ -7,10 +7,12 @@ placeholders for names such as w²_13 that it would reject, but it evaluates not
 import ast
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from keyword import iskeyword
+from typing import Any
 from unicodedata import normalize
 
 from autograd import primitives
@@ -30,6 +32,8 @@ COMPOSED: dict[str, Function] = {
     "leaky_relu": leaky_relu, "mean": lambda *x: mean(x), "norm": lambda *x: norm(x), "std": lambda *x: std(x),
 }  # fmt: skip
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}  # unless the text or the inputs define them
+SYNONYMS = {"sigma": "sigmoid", "sigm": "sigmoid", "logistic": "sigmoid", "swish": "silu", "step": "heaviside"}
+LETTERS = "zuvqphk"  # name the steps of a formula, outermost first
 OPERATIONS: dict[type[ast.AST], Function] = {
     ast.Add: primitives.add, ast.Sub: primitives.sub, ast.Mult: primitives.mul, ast.Div: primitives.div,
     ast.Pow: lambda x, p: (primitives.pow if isinstance(p, Value) else primitives.power)(x, p),
@@ -178,6 +182,22 @@ class Definitions:
             nodes[name] = named(**{name: self._value(self._trees[name], nodes)})
         return nodes
 
+    def in_steps(self) -> str:
+        """Return the only definition with its inner parts named, so that the chain rule multiplies along them.
+
+        Empty if there are several definitions, or no inner part that depends on an input.
+
+        >>> Definitions("a = sigmoid(w*x + b)").in_steps()
+        'a = sigmoid(z); z = w*x + b'
+        """
+        if len(self._trees) > 1:
+            return ""
+        steps = Steps(self.inputs, (letter for letter in LETTERS if letter not in (self.name, *self._used)))
+        whole = steps.visit(deepcopy(self._trees[self.name]))
+        definitions = {self.name: whole, **{letter: steps.found[letter] for letter in steps.letter_of.values()}}
+        written = "; ".join(f"{name} = {ast.unparse(tree)}" for name, tree in definitions.items())
+        return re.sub(r" (\*\*?|/) ", r"\1", written) if steps.found else ""
+
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """Return Python's syntax tree of the words, after checking that every part is allowed."""
         start = body[0].start() if body else end
@@ -225,8 +245,11 @@ class Definitions:
             return f"write {before[0]}(…)" if is_call else f"write {before[0]}*{text} for a product"
         if kind == "function" and text not in self._functions:
             known = sorted({*TABLE, *COMPOSED})
+            similar = f" (did you mean {SYNONYMS[text]}?)" if text in SYNONYMS else meant(text, known)
             advice = f"write {text}*(…) for a product, {text} = … for a definition"
-            return f"unknown function {text}{meant(text, known)}: {advice}; functions are {', '.join(known)}"
+            return f"unknown function {text}{similar}: {advice}" + (
+                "" if similar else f"; functions are {', '.join(known)}"
+            )
         return ""
 
     def _value(self, tree: ast.AST, nodes: dict[str, Value]) -> Value | float:
@@ -257,6 +280,50 @@ class Definitions:
 
     def _error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self._text, position)
+
+
+class Steps(ast.NodeTransformer):
+    """Replaces the inner parts of a formula by letters: operands of calls and powers, sums and calls in products.
+
+    letter_of   the letter of each part, by its text; outer parts come before the parts inside them
+    found       the formula of each letter
+    """
+
+    def __init__(self, inputs: Collection[str], letters: Iterator[str]) -> None:
+        self.inputs, self.letters = inputs, letters
+        self.letter_of: dict[str, str] = {}
+        self.found: dict[str, ast.AST] = {}
+
+    def visit_Call(self, tree: ast.Call) -> ast.AST:
+        """Name the operands."""
+        tree.args = [self._named(part) for part in tree.args]
+        return tree
+
+    def visit_BinOp(self, tree: ast.BinOp) -> ast.AST:
+        """Name the operands of a power, and the sums and calls in a product."""
+        if isinstance(tree.op, ast.Pow):
+            tree.left, tree.right = self._named(tree.left), self._named(tree.right)
+        elif isinstance(tree.op, ast.Mult | ast.Div):
+            tree.left, tree.right = self._factor(tree.left), self._factor(tree.right)
+        else:
+            self.generic_visit(tree)
+        return tree
+
+    def _factor(self, part: ast.expr) -> Any:
+        is_sum = isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add | ast.Sub)
+        return self._named(part) if is_sum or isinstance(part, ast.Call) else self.visit(part)
+
+    def _named(self, part: ast.expr) -> Any:
+        depends = any(isinstance(x, ast.Name) and x.id in self.inputs for x in ast.walk(part))
+        if not depends or isinstance(part, ast.Name):
+            return part
+        text = ast.unparse(part)
+        if text not in self.letter_of:
+            if not (letter := next(self.letters, "")):
+                return self.visit(part)
+            self.letter_of[text] = letter
+            self.found[letter] = self.visit(part)
+        return ast.Name(self.letter_of[text])
 
 
 def meant(name: str, among: Iterable[str]) -> str:

@@ -301,6 +301,7 @@ def test_gradients_are_those_of_the_same_text_as_python_on_values(text):
         ("largest(x, y)", 1, "unknown function largest: write largest*(…)"),
         ("maximun(x, y)", 1, "unknown function maximun (did you mean maximum?)"),
         ("1 + arctan(x)", 5, "unknown function arctan (did you mean atan?)"),
+        ("1 + sigma(x)", 5, "unknown function sigma (did you mean sigmoid?): write sigma*(…)"),
         ("softmax(x, y)", 1, "unknown function softmax"),
         ("x +", 4, "here"),
         ("x * / y", 5, "here"),
