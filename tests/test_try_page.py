@@ -13,6 +13,7 @@ import pytest
 from conftest import AXE, ROOT
 
 from autograd.colours import DARK, LIGHT
+from autograd.parser import functions
 from nn.lecture.exercises import EXERCISES, Course
 
 FOLDER = ROOT / "docs" / "_static" / "try"
@@ -51,7 +52,8 @@ def only(items):
 
 def test_the_slide_is_explained_drawn_and_walked(serve):
     first, explained, second, walked = serve(task="expression", **SLIDE)
-    assert (first["text"], second["text"]) == ("explain(f, wrt=s).with_picture()", "walk(f)")
+    assert (first["text"], first["code"]) == ("The chain rule for ∂f/∂s", "explain(f, wrt=s).with_picture()")
+    assert (second["text"], second["code"]) == ("Step through both passes", "walk(f)")
     assert explained["kind"] == "html" and "2r²s" in explained["text"] and explained["text"].count("✓") >= 3
     assert len(re.findall(r'class="[^"]*\blit\b', explained["text"])) > 3
     assert walked["kind"] == "page" and walked["text"].startswith("<!DOCTYPE html>")
@@ -59,12 +61,28 @@ def test_the_slide_is_explained_drawn_and_walked(serve):
 
 def test_without_a_name_the_first_inputs_are_explained(serve):
     items = serve(task="expression", text="a*b*c*d*g", inputs="a=1, b=2; c = 3 d=4 g=5", wrt="")
-    assert [item["text"][:20] for item in items if item["kind"] == "caption"] == [
-        *(f"explain(f, wrt={x}).with_picture()"[:20] for x in "abcd"), "walk(f)",
+    assert [item["text"] for item in items if item["kind"] == "caption"] == [
+        *(f"The derivative ∂f/∂{x}" for x in "abcd"), "Step through both passes",
     ]  # fmt: skip
     assert [item["text"] for item in items if item["kind"] == "note"] == ["These are the first 4 of 5 inputs."]
     unused = serve(task="expression", text="f = a; g = a", inputs="a=1", wrt="")
     assert [item["text"] for item in unused if item["kind"] == "note"] == ["f comes first and does not use g."]
+
+
+@pytest.mark.parametrize(("text", "inputs", "wrt", "steps"), [
+    ("σ(w·x + b)", "w=1 x=2 b=3", "w", ["f = σ(z); z = w*x + b"]),
+    ("a = sigmoid(w*x+b)", "w=1 x=2 b=3", "", ["a = sigmoid(z); z = w*x + b"]),
+    ("f = x*exp(w)", "x=1 w=2", "w", ["f = x*z; z = exp(w)"]),
+    ("f = x*exp(w)", "x=1 w=2", "x", []),  # no named step would depend on x
+    ("f = x*y", "x=1 y=2", "", []),
+    ("a = sigmoid(z); z = w*x + b", "w=1 x=2 b=3", "w", []),
+])  # fmt: skip
+def test_the_inner_part_can_be_named_to_see_the_chain_rule(serve, text, inputs, wrt, steps):
+    items = serve(task="expression", text=text, inputs=inputs, wrt=wrt)
+    assert [item["text"] for item in items if item["kind"] == "steps"] == steps
+    for named in steps:
+        first = serve(task="expression", text=named, inputs=inputs, wrt=wrt)[0]
+        assert items[0]["text"].startswith("The derivative ∂") and first["text"].startswith("The chain rule for ∂")
 
 
 @pytest.mark.parametrize(("request_", "message"), [
@@ -151,12 +169,20 @@ def test_exercises_are_asked_and_checked_with_the_students_numbers(serve):
     assert question["text"] == Course("eva").ask("xyz") and len(question["hints"]) == 3
     p = Course("eva").problem("xyz")
     r, s = p["r"], p["s"]
-    check = partial(serve, task="check", exercise="xyz", student="eva", answer="xyz")
+    check = partial(
+        serve, task="check", exercise="xyz", student="eva", answer="xyz", stub="xyz = None  # [∂f/∂r, ∂f/∂s]"
+    )
     wrong = only(check(code=f"xyz = [{r * s * s}, {r * r * s}]"))
     assert not wrong["right"] and "one path only" in wrong["text"]
     right, shown = check(code=f"xyz = [2 * {r} * {s}**2, 2 * {r}**2 * {s}]")
     assert right == {"kind": "feedback", "right": True, "text": "Right."} and "✓ SymPy" in shown["text"]
-    assert "must define `xyz`" in only(check(code="abc = 1"))["text"]
+    bare, shown = check(code=f"2\n[{2 * r * s * s}, {2 * r * r * s}]")
+    assert bare["right"] and "✓ SymPy" in shown["text"]
+    assert "one path only" in only(check(code=f"[{r * s * s}, {r * r * s}]"))["text"]
+    form = "The answer is missing. Write into the answer box: `xyz = …  # [∂f/∂r, ∂f/∂s]`"
+    assert only(check(code="abc = 1"))["text"] == only(check(code=""))["text"] == form
+    stub = "def xyz(x, y):\n    raise NotImplementedError"
+    assert only(check(code="abc = 1", stub=stub))["text"].endswith("`def xyz(x, y):`")
     assert only(check(code="xyz = 1 / 0"))["kind"] == "error"
     assert only(check(code="xyz = None"))["text"] == "Not answered yet."
 
@@ -352,6 +378,13 @@ def test_hints_come_one_by_one_and_an_answer_is_kept(visit):
 
 
 @pytest.mark.browser
+def test_every_function_of_the_table_is_listed(visit):
+    page = visit()
+    page.click("summary >> text=Functions")
+    assert page.inner_text(".try-functions").split() == sorted(functions())
+
+
+@pytest.mark.browser
 def test_from_a_file_the_page_says_what_it_needs(chromium, site):
     with chromium.new_page() as page:
         page.goto((site / "try.html").as_uri())
@@ -392,9 +425,26 @@ def test_python_runs_in_the_page_without_a_network(visit):
     assert walked.inner_text("body") != before
     assert "#f=g+%3D+x*y*z" in page.url
 
+    # an inner part is named; meanwhile the old result is dim, and its heading is not shown
+    page.fill("[name=f]", "a = sigmoid(w*x + b)")
+    page.fill("[name=at]", "w=0.5 x=2 b=-2")
+    page.fill("[name=wrt]", "w")
+    page.evaluate("""() => {
+      window.dimmed = [];
+      const output = document.querySelector(".try-output");
+      new MutationObserver(() => dimmed.push([output.classList.contains("stale"), output.innerText]))
+        .observe(output, { attributes: true, childList: true });
+    }""")
+    page.press("[name=f]", "Enter")
+    assert "The derivative ∂a/∂w" in finished(page, "[data-task=expression]")
+    assert page.evaluate("dimmed[0][0] && !dimmed[0][1].includes('∂f/∂s') && !dimmed.at(-1)[0]")
+    page.click(".try-steps")
+    assert "The chain rule for ∂a/∂w" in finished(page, "[data-task=expression]")
+    assert page.input_value("[name=f]") == "a = sigmoid(z); z = w*x + b" and "z+%3D+w*x" in page.url
+
     # the examples
     examples = {
-        "softmax and cross-entropy": "explain(L, wrt=z_1)", "a neuron": "explain(a, wrt=w)",
+        "softmax and cross-entropy": "The chain rule for ∂L/∂z₁", "a neuron": "explain(a, wrt=w)",
         "relu at its kink": "explain(f, wrt=x)", "log of 0": "log at p = 0.0: needs p > 0",
     }  # fmt: skip
     for name, text in examples.items():
@@ -431,8 +481,11 @@ def test_python_runs_in_the_page_without_a_network(visit):
 
     # an exercise with one's own numbers
     page.fill("[name=student]", "eva")
+    before = page.inner_text(".try-question")
     page.press("[name=student]", "Tab")
+    assert page.inner_text(".try-question") == before or page.locator(".try-whose").is_hidden()
     finished(page, "#exercise")
+    assert page.locator(".try-whose").is_hidden()
     r, s = (Course("eva").problem("xyz")[name] for name in "rs")
     asked = re.sub(r"\s", "", normalize("NFKC", page.inner_text(".try-question")))  # its letters are mathematical
     assert f"r={r},s={s}." in asked
@@ -441,6 +494,12 @@ def test_python_runs_in_the_page_without_a_network(visit):
     assert "✓ SymPy" in frames(page, "exercise")[0].inner_text("body")
     assert violations(page) == []
 
+    # the name and its question are kept
+    asked = page.inner_text(".try-question")
+    page.reload()
+    assert (page.input_value("[name=student]"), page.inner_text(".try-question")) == ("eva", asked)
+    assert page.locator(".try-whose").is_hidden() and not page.workers
+
     # an endless loop, and the run after it
     page.fill("#python textarea", "n = 0\nwhile True:\n    n += 1\n    if n % 100_000 == 0: print(n)")
     page.click("#python .try-run")
@@ -448,6 +507,24 @@ def test_python_runs_in_the_page_without_a_network(visit):
     page.click("#python .try-stop")
     assert page.inner_text("#python .try-status") == "Stopped. Python has been restarted."
     assert cell(page, "'next'") == "'next'"
+
+
+@pytest.mark.browser
+def test_a_question_remains_until_the_next_is_there_also_without_storage(visit):
+    page = visit("/index.html", missing="worker.js")
+    page.context.route("**/worker.js", lambda route: None)  # Python never comes
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused') } })")
+    page.goto(page.url.replace("index.html", "try.html"))
+    before = page.inner_text(".try-question")
+    page.fill("[name=student]", "eva")
+    page.press("[name=student]", "Tab")
+    assert page.inner_text(".try-question") == before and "xyz" in before
+    assert page.inner_text(".try-whose") == "These numbers are ada's. Yours are loading."
+    assert page.inner_text("#exercise .try-status") == "Loading your numbers (Loading Python)"
+    page.click("#exercise .try-stop")
+    page.fill("[name=student]", "ada")
+    page.press("[name=student]", "Tab")
+    assert page.locator(".try-whose").is_hidden()
 
 
 @pytest.mark.slow

@@ -94,10 +94,12 @@ def fill(folder: Path) -> None:
     files = [shutil.copy2(npm / "pyodide" / name, pyodide) for name in PYODIDE]
     shutil.copy2(npm / "katex/dist/katex.min.js", folder)
     archives = packages(folder / "packages")
+    from autograd.parser import functions
+
     made = {
         "archives": [path.relative_to(folder).as_posix() for path in archives],
         "bytes": sum(Path(path).stat().st_size for path in (*files, *archives)),
-        "student": STUDENT, "exercises": exercises(), "first": first_answer(folder),
+        "student": STUDENT, "functions": sorted(functions()), "exercises": exercises(), "first": first_answer(folder),
     }  # fmt: skip
     (folder / "made.js").write_text(f"window.TRY = {json.dumps(made)};\n", encoding="utf-8")
 

@@ -19,11 +19,20 @@
   const python = {
     worker: null,
     listener: null, // of the task that runs
+    next: null, // runs after it
+    loading: null, // listens until there is a task
+    progress: null, // the last that was reported
 
-    start() {
+    start(loading = null) {
+      this.loading = loading;
+      this.progress = { text: "Loading Python" };
+      const receive = (item) => {
+        if (item.kind === "progress") this.progress = item;
+        (this.listener ?? this.loading)?.(item);
+      };
       this.worker = new Worker(new URL("worker.js", HERE));
-      this.worker.onmessage = ({ data }) => this.listener?.(data);
-      this.worker.onerror = (event) => this.listener?.({ kind: "failed", text: event.message ?? "worker.js could not be loaded" });
+      this.worker.onmessage = ({ data }) => receive(data);
+      this.worker.onerror = (event) => receive({ kind: "failed", text: event.message ?? "worker.js could not be loaded" });
       this.worker.postMessage({ archives: made.archives });
     },
 
@@ -33,8 +42,15 @@
         if (item.kind === "done") this.listener = null;
         if (item.kind === "failed") this.end(); // its state is unknown
         listener(item);
+        if (!this.listener) this.then();
       };
       this.worker.postMessage({ archives: made.archives, request });
+    },
+
+    then() {
+      const { next } = this;
+      this.next = null;
+      next?.();
     },
 
     end() {
@@ -96,7 +112,13 @@
     stderr: ({ text }, output) => printed(text, "stderr", output),
     result: ({ text }) => element("pre", { className: "result", tabIndex: 0, textContent: text }),
     note: ({ text }) => element("p", { className: "note", textContent: text }),
-    caption: ({ text }) => element("p", { className: "try-caption" }, element("code", { textContent: text })),
+    caption: ({ text, code }) =>
+      element("h3", { className: "try-caption" }, `${text} `, element("code", { textContent: code })),
+    steps: ({ text, several }) => {
+      const button = element("button", { type: "button", className: "try-steps", textContent: text });
+      button.onclick = () => explainAs(text);
+      return element("p", {}, `Name the inner ${several ? "parts" : "part"} to see the chain rule: `, button);
+    },
     markdown: ({ text }) => markdown(text),
     page: ({ text, title }) => frame(text, title, "allow-scripts allow-downloads allow-forms"),
 
@@ -137,8 +159,31 @@
   const FILE = "This page needs a web server, because a browser does not run Python from a file. In a clone, type "
     + "python3 run.py docs --serve, and open the address that it prints.";
 
-  function run(panel, request, receive = {}) {
-    const [status, bar, output, stop] = [".try-status", "progress", ".try-output", ".try-stop"].map((s) => one(s, panel));
+  function showProgress(panel, { text, loaded }, purpose = "") {
+    const bar = one("progress", panel);
+    one(".try-status", panel).textContent = purpose ? `${purpose} (${text})` : text;
+    bar.hidden = !loaded;
+    bar.value = Math.min((loaded ?? 0) / made.bytes, 1);
+    bar.textContent = `${Math.round(100 * bar.value)} %`;
+  }
+
+  // Loads Python while the first fields are filled in.
+  function loadEarly(panel) {
+    if (python.worker || location.protocol === "file:" || navigator.connection?.saveData) return;
+    python.start((item) => {
+      if (item.kind === "progress") showProgress(panel, item);
+      else {
+        one("progress", panel).hidden = true;
+        one(".try-status", panel).textContent = item.kind === "ready" ? "Python is ready." : (item.text ?? "");
+        if (item.kind === "failed") python.end();
+      }
+    });
+  }
+
+  // purpose   what the task is for, if it is not what the panel's button does
+  // receive   functions for items that are not output, by kind
+  function run(panel, request, { purpose, ...receive } = {}) {
+    const [status, output, stop] = [".try-status", ".try-output", ".try-stop"].map((s) => one(s, panel));
     if (python.listener) return;
     if (location.protocol === "file:") {
       status.textContent = FILE;
@@ -147,11 +192,14 @@
     const busy = (is) => {
       all(".try-run").forEach((button) => button.setAttribute("aria-disabled", is));
       stop.hidden = !is;
-      bar.hidden = true;
+      showProgress(panel, python.worker ? python.progress : { text: "Loading Python" }, purpose);
+      output.classList.toggle("stale", is);
+      output.ariaBusy = is;
     };
     const finish = (text) => {
       const wasOnStop = document.activeElement === stop;
       busy(false);
+      one("progress", panel).hidden = true;
       status.textContent = text;
       if (wasOnStop) one(".try-run", panel).focus();
     };
@@ -159,26 +207,25 @@
     let isFirst = true; // the last output stays until there is a new one
     const add = (item) => {
       if (isFirst) output.replaceChildren();
+      if (isFirst) output.classList.remove("stale");
       isFirst = false;
       hasFailed = item?.kind === "error";
       if (item) show(output, item);
     };
     all(".try-lines .wrong", panel).forEach((line) => line.classList.remove("wrong"));
+    python.loading?.({ kind: "taken over" });
+    python.loading = null;
     busy(true);
-    status.textContent = python.worker ? "Running" : "Loading Python";
     stop.onclick = () => {
       python.end();
       python.start();
       add();
       finish("Stopped. Python has been restarted.");
+      python.then();
     };
     python.run(request, (item) => {
-      if (item.kind === "progress") {
-        status.textContent = item.text;
-        bar.hidden = item.text === "Running";
-        bar.value = Math.min(item.loaded / made.bytes, 1);
-        bar.textContent = `${Math.round(100 * bar.value)} %`;
-      } else if (item.kind === "done") {
+      if (item.kind === "progress") showProgress(panel, item, purpose);
+      else if (item.kind === "done") {
         finish(hasFailed ? "Ended with an error." : "Done.");
         if (isFirst) add();
       } else if (item.kind === "failed") {
@@ -252,6 +299,8 @@
   // ---- The panels -----------------------------------------------------------------------------------------------
 
   all(".try-panel textarea").forEach(edit);
+  all(".try-panel").forEach((panel) => panel.addEventListener("focusin", () => loadEarly(panel), { once: true }));
+  one(".try-functions").textContent = made.functions.join("  ");
   all(".try-size").forEach((place) => (place.textContent = Math.ceil(made.bytes / 1e6)));
 
   for (const panel of all(".try-panel[data-task=cell]")) {
@@ -278,6 +327,12 @@
     const [text, inputs, wrt] = fields.map((field) => field.value);
     run(expression, { task: "expression", text, inputs, wrt });
   };
+
+  function explainAs(text) {
+    fields[0].value = text;
+    one("form", expression).requestSubmit();
+    fields[0].focus(); // the button that was pressed goes with the old output
+  }
 
   const readAddress = () => {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -308,43 +363,81 @@
   const exercises = one(".try-panel[data-task=check]");
   const [choice, student, answer] = ["select", "[name=student]", "textarea"].map((s) => one(s, exercises));
   const answers = {};
-  let asked = null;
+  let chosen = null; // the exercise in the answer box
+  let shown = {}; // whose question is shown: the names of the exercise and of the student
+
+  const KEPT = "chainrule-try";
+  const kept = { student: made.student };
+  try {
+    Object.assign(kept, JSON.parse(localStorage.getItem(KEPT)));
+  } catch { /* the browser keeps nothing */ }
+  const keep = (values) => {
+    Object.assign(kept, values);
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch { /* as above */ }
+  };
+  const studentName = () => student.value.trim() || made.student;
+  const isShown = () => shown.exercise === choice.value && shown.student === studentName();
 
   choice.append(...made.exercises.map(({ name, title }) => new Option(`${name}: ${title}`, name)));
 
-  function question({ text, hints }) {
+  function question(exercise, name, { text, hints }) {
     const next = element("button", { type: "button", className: "try-hint", textContent: "Show a hint" });
     const list = element("ul");
-    let shown = 0;
+    let count = 0;
     next.onclick = () => {
-      list.append(element("li", {}, ...inline(hints[shown])));
-      shown += 1;
-      next.hidden = shown === hints.length;
+      list.append(element("li", {}, ...inline(hints[count])));
+      count += 1;
+      next.hidden = count === hints.length;
     };
     one(".try-question", exercises).replaceChildren(markdown(text), list, next);
+    shown = { exercise: exercise.name, student: name };
   }
 
-  function askExercise() {
+  // Shows the question with the student's numbers. Until Python has made them, others remain, and a note says whose.
+  function askExercise(loads = true) {
     const exercise = byName(choice.value);
-    const name = student.value.trim() || "ada";
-    if (asked) answers[asked.name] = answer.value;
-    asked = exercise;
-    answer.setCode(answers[exercise.name] ?? exercise.stub);
+    const name = studentName();
+    if (chosen) answers[chosen.name] = answer.value;
+    if (chosen !== exercise) answer.setCode(answers[exercise.name] ?? exercise.stub);
+    chosen = exercise;
     one(".try-output", exercises).replaceChildren();
     one(".try-status", exercises).textContent = "";
-    if (name === made.student) question(exercise);
-    else {
-      one(".try-question", exercises).replaceChildren();
-      run(exercises, { task: "ask", exercise: exercise.name, student: name }, { question });
-    }
+    const isKept = kept.student === name && kept.exercise === exercise.name && kept.made === exercise.text;
+    if (name === made.student) question(exercise, name, exercise);
+    else if (isKept) question(exercise, name, kept.question);
+    else if (shown.exercise !== exercise.name) question(exercise, made.student, exercise);
+    keep({ student: name, exercise: exercise.name });
+    const note = one(".try-whose", exercises);
+    note.hidden = isShown();
+    note.textContent = `These numbers are ${shown.student}'s. ${loads ? "Yours are loading." : "Press Check to load yours."}`;
+    if (note.hidden || !loads) return;
+    run(exercises, { task: "ask", exercise: exercise.name, student: name }, {
+      purpose: "Loading your numbers",
+      question(asked) {
+        question(exercise, name, asked);
+        note.hidden = isShown();
+        keep({ student: name, exercise: exercise.name, made: exercise.text, question: asked });
+      },
+    });
   }
 
-  choice.onchange = student.onchange = askExercise;
+  const askNext = () => {
+    if (python.listener) python.next = askExercise;
+    else askExercise();
+  };
+  choice.onchange = student.onchange = askNext;
   one("form", exercises).onsubmit = (event) => {
     event.preventDefault();
-    const { name, answer: variable } = byName(choice.value);
-    const who = student.value.trim() || made.student;
-    run(exercises, { task: "check", code: answer.value, exercise: name, student: who, answer: variable });
+    if (!isShown()) {
+      askNext();
+      return;
+    }
+    const { name, answer: variable, stub } = byName(choice.value);
+    run(exercises, { task: "check", code: answer.value, exercise: name, student: studentName(), answer: variable, stub });
   };
-  askExercise();
+  student.value = kept.student;
+  if (byName(kept.exercise)) choice.value = kept.exercise;
+  askExercise(false);
 }

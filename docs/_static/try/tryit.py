@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from time import monotonic
 from types import ModuleType
@@ -28,6 +29,7 @@ NO_NUMPY = (
     'NumPy is not available on this page. Training works without it if engine="eager"; '
     "for arrays, record and plots, install chainrule on your computer."
 )
+PREPARED = ["mpmath", "sympy.core", "sympy.polys", "sympy", "autograd.explanation.illustrated", "autograd.walking"]
 IMPORTED = "from math import exp\nfrom autograd import Value, maximum, named\n"  # as in the exercises' notebook
 
 
@@ -121,6 +123,13 @@ def serve(request: str, send: Callable[[str], object]) -> None:
     page.flush()
 
 
+def prepare() -> bool:
+    """Import the next module that an explanation needs. Return False if all are imported."""
+    if PREPARED:
+        import_module(PREPARED.pop(0))
+    return bool(PREPARED)
+
+
 def expression(page: Page, text: str, inputs: str, wrt: str) -> None:
     """Explain the derivatives of an expression, and walk through its passes.
 
@@ -135,6 +144,7 @@ def expression(page: Page, text: str, inputs: str, wrt: str) -> None:
 
 def _expression(page: Page, text: str, inputs: str, wrt: list[str]) -> None:
     from autograd import explain, walk
+    from autograd.graph import topological_order
     from autograd.parser import Definitions, meant, some
 
     definitions = Definitions(text)
@@ -142,7 +152,8 @@ def _expression(page: Page, text: str, inputs: str, wrt: list[str]) -> None:
     f = nodes[definitions.name]
     f.backward()
     leaves = [name for name, node in nodes.items() if not node.parents and node is not f]
-    for name in wrt or leaves[:MOST_EXPLAINED]:
+    wanted = wrt or leaves[:MOST_EXPLAINED]
+    for name in wanted:
         if name not in nodes:
             raise ValueError(
                 f"{name} is not a name in the expression{meant(name, nodes)}: choose from {some([*nodes])}"
@@ -152,14 +163,21 @@ def _expression(page: Page, text: str, inputs: str, wrt: list[str]) -> None:
         with suppress(ValueError):  # the graph may be too large for a picture
             html = explanation.with_picture()._repr_html_()
             call += ".with_picture()"
-        page.show("caption", text=call)
+        has_terms = any(term.node is not nodes[name] for term in explanation.terms)
+        derivative = str(explanation).partition(" = ")[0]
+        page.show("caption", text=f"The {'chain rule for' if has_terms else 'derivative'} {derivative}", code=call)
         page.show("html", text=html, title=f"The derivative of {definitions.name} with respect to {name}")
     if not wrt and len(leaves) > MOST_EXPLAINED:
         page.show("note", text=f"These are the first {MOST_EXPLAINED} of {len(leaves)} inputs.")
     if definitions.unused:
         page.show("note", text=f"{definitions.name} comes first and does not use {some(definitions.unused)}.")
+    if steps := definitions.in_steps():
+        named = Definitions(steps).at(**numbers(inputs))
+        inner = [node for name, node in named.items() if name not in nodes]
+        if any(named.get(name) in topological_order(node) for name in wanted for node in inner):
+            page.show("steps", text=steps, several=len(inner) > 1)
     walkthrough = walk(f)
-    page.show("caption", text=f"walk({definitions.name})")
+    page.show("caption", text="Step through both passes", code=f"walk({definitions.name})")
     page.show("page", text=walkthrough.page, title=walkthrough.title)
 
 
@@ -177,7 +195,9 @@ def numbers(inputs: str) -> dict[str, float]:
 def cell(page: Page, code: str) -> None:
     """Run a cell, and display its last line if that is an expression."""
     with running(page, code) as namespace:
-        run(page, code, namespace)
+        value = run(code, namespace)
+        if value is not None:
+            page.display(value)
 
 
 def ask(page: Page, exercise: str, student: str) -> None:
@@ -189,18 +209,24 @@ def ask(page: Page, exercise: str, student: str) -> None:
     page.show("question", text=course.ask(exercise), hints=hints)
 
 
-def check(page: Page, code: str, exercise: str, student: str, answer: str) -> None:
-    """Run a cell, and check the name in it that is the answer."""
+def check(page: Page, code: str, exercise: str, student: str, answer: str, stub: str) -> None:
+    """Run a cell, and check the answer: the name that the stub defines, or else the value of the last line."""
     from nn.lecture.exercises import Course
 
     with running(page, code) as namespace:
         exec(IMPORTED, namespace)
         namespace["course"] = course = Course(student)
-        run(page, code, namespace)
-        if answer not in namespace:
-            page.show("feedback", right=False, text=f"The answer is missing: the cell must define `{answer}`.")
+        value = run(code, namespace)
+        if answer in namespace:
+            if value is not None:
+                page.display(value)
+            value = namespace[answer]
+        elif value is None:
+            [form] = re.findall(rf"^(?:def )?{answer}\b.*", stub, re.MULTILINE)
+            form = form.replace("None", "…")
+            page.show("feedback", right=False, text=f"The answer is missing. Write into the answer box: `{form}`")
             return
-        feedback = course.check(exercise, namespace[answer])
+        feedback = course.check(exercise, value)
         page.show("feedback", right=feedback.right, text=feedback.text)
         if feedback.shown is not None:
             page.display(feedback.shown)
@@ -229,15 +255,14 @@ def running(page: Page, code: str) -> Iterator[dict[str, Any]]:
             sys.modules["__main__"] = before
 
 
-def run(page: Page, code: str, namespace: dict[str, Any]) -> None:
-    """Run the code, and display its last line if that is an expression with a value."""
+def run(code: str, namespace: dict[str, Any]) -> Any:
+    """Run the code, and return the value of its last line, None if that is not an expression."""
     tree = ast.parse(code, CELL)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, CELL, "exec", dont_inherit=True), namespace)
     if isinstance(last, ast.Expr):
-        value = eval(compile(ast.Expression(last.value), CELL, "eval", dont_inherit=True), namespace)
-        if value is not None:
-            page.display(value)
+        return eval(compile(ast.Expression(last.value), CELL, "eval", dont_inherit=True), namespace)
+    return None
 
 
 def without_keyboard(prompt: object = "") -> NoReturn:

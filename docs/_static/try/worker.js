@@ -4,7 +4,7 @@
 const fetched = self.fetch;
 let loaded = 0;
 
-const progress = (text) => postMessage({ kind: "progress", text, loaded });
+const progress = (text, loaded) => postMessage({ kind: "progress", text, loaded });
 
 // Pyodide fetches with this as well, so that the bytes of every file are counted.
 self.fetch = async (address, options) => {
@@ -13,7 +13,7 @@ self.fetch = async (address, options) => {
   const counter = new TransformStream({
     transform(bytes, stream) {
       loaded += bytes.length;
-      progress("Loading Python");
+      progress("Loading Python", loaded);
       stream.enqueue(bytes);
     },
   });
@@ -36,14 +36,28 @@ async function start(archives) {
 }
 
 let python = null;
+let requests = 0; // that wait or run
+
+// Imports what an explanation needs, which takes as long as the loading. Module by module, so that a request can go first.
+async function prepare(tryit, isWanted) {
+  progress("Importing SymPy");
+  while (isWanted() && tryit.prepare()) await new Promise((resolve) => setTimeout(resolve));
+}
 
 onmessage = async ({ data: { archives, request } }) => {
+  if (request) requests += 1;
   try {
     python ??= start(archives);
     const tryit = await python;
-    if (!request) return;
-    progress("Running");
+    if (!request) {
+      await prepare(tryit, () => !requests);
+      if (!requests) postMessage({ kind: "ready" });
+      return;
+    }
+    if (request.task === "expression") await prepare(tryit, () => true);
+    progress(request.task === "expression" ? "Explaining" : "Running");
     tryit.serve(JSON.stringify(request), (item) => postMessage(JSON.parse(item)));
+    requests -= 1;
     postMessage({ kind: "done" });
   } catch (error) {
     postMessage({ kind: "failed", text: `${error.message ?? error}`.trim().split("\n").at(-1) });
