@@ -622,9 +622,9 @@ GATES = Exercise(
         rf"$q = x + y$, $p = q \cdot z$, $m = \max(p, w)$, $a = \sigma(h)$, $L = m \cdot a$, with $x = {p['x']:g}$, "
         f"$y = {p['y']:g}$, $z = {p['z']:g}$, $w = {p['w']:g}$, $h = {p['h']:g}$. The forward pass gave $q = "
         f"{p['x'] + p['y']:g}$, $p = {(p['x'] + p['y']) * p['z']:g}$, $m = {(p['x'] + p['y']) * p['z']:g}$, $a = "
-        f"{sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph: the gradient that arrives at it from upstream "
-        f"is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? Answer with "
-        "four numbers, in this order."),
+        f"{sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph with the output $f$: the gradient that "
+        rf"arrives at $L$ from upstream is $\partial f/\partial L = {p['g']:g}$. Walk back from $L$ by "
+        "hand: which gradients arrive at $x$, $z$, $w$ and $h$? Answer with four numbers, in this order."),
     make=lambda rng: {
         "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]),
         "z": rng.choice([1.5, 2.5, 3.5]), "w": rng.choice([-3.0, -2.0, 2.0]),
