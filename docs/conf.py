@@ -32,6 +32,8 @@ nb_code_prompt_show, nb_code_prompt_hide = "Show the answer", "Hide the answer"
 
 # API
 add_module_names = False
+nitpicky = True
+nitpick_ignore_regex = [("py:class", r"(?!(?:autograd|nn)\.).*")]  # a type of a signature that no page documents
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 

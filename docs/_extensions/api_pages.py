@@ -8,12 +8,14 @@ The argument is a module, and the content lists its objects. The directive shows
 then each signature and docstring.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import docstrings
@@ -97,12 +99,30 @@ def signature(about: Any, skip_first: bool = False) -> str:
         found = inspect.signature(about)
     except ValueError:
         return ""
-    if skip_first:
-        found = found.replace(parameters=list(found.parameters.values())[1:])
-    if inspect.isclass(about):
-        found = found.replace(return_annotation=inspect.Signature.empty)
+    types = written_types(about)
+    arguments = [p.replace(annotation=types.get(p.name, p.annotation)) for p in found.parameters.values()]
+    returned = inspect.Signature.empty if inspect.isclass(about) else types.get("return", found.return_annotation)
+    found = found.replace(parameters=arguments[skip_first:], return_annotation=returned)
     text = stringify_signature(found, unqualified_typehints=True)
     return re.sub(r"<(?:function (\w+)[^<>]*|[^<>]+)>|~(?:\w+\.)+(?=\w)", shorter, text)
+
+
+def written_types(about: Any) -> dict[str, str]:
+    """The types of the arguments as the source writes them, where ArrayLike and Schedule have names."""
+    try:
+        [definition] = ast.parse(dedent(inspect.getsource(inspect.unwrap(about)))).body
+    except (OSError, TypeError):
+        return {}
+    types: dict[str, str] = {}
+    for node in (definition, *getattr(definition, "body", ())):
+        if isinstance(node, ast.FunctionDef) and (node is definition or node.name == "__init__"):
+            named = node.args
+            every = [*named.posonlyargs, *named.args, *named.kwonlyargs, named.vararg, named.kwarg]
+            types |= {each.arg: ast.unparse(each.annotation) for each in every if each and each.annotation}
+            types |= {"return": ast.unparse(node.returns)} if node.returns else {}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            types[node.target.id] = ast.unparse(node.annotation)
+    return types
 
 
 def shorter(match: re.Match[str]) -> str:
