@@ -127,7 +127,7 @@ class Primitive:
         self.takes_constants = CONSTANT in self.domains
         about = f"primitive {self.name}:"
         if len(self.domains) != len(self.letters):
-            given = f"{len(self.domains)} domains for the operands {', '.join(self.letters)}"
+            given = f"{counted(len(self.domains), 'domain')} for the operands {', '.join(self.letters)}"
             raise TypeError(f"{about} {given}; give one for each operand (one for all operands of an n-ary rule)")
         if unknown := set().union(*(d.letters - {"x"} for d in self.derivative_domains + self.domains)):
             raise TypeError(f"{about} the domain of an operand must call it x, not {', '.join(unknown)}")
