@@ -174,7 +174,9 @@ def test_a_metric_of_another_task_is_refused_and_names_the_right_one():
         nn.accuracy(model, SINE)
     with pytest.raises(ValueError, match="is a classification: use accuracy or confusion_matrix"):
         nn.rmse(model, Dataset(SINE.X[:2], [0, 1]), nn.half_squared_error)
-    with pytest.raises(ValueError, match=r"outputs_are.'logit'.: choose one of logits, probabilities, scores"):
+    with pytest.raises(
+        ValueError, match=r"unknown kind of outputs 'logit': choose one of logits, probabilities, scores"
+    ):
         outputs_are("logit")
 
 

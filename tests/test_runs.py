@@ -570,7 +570,7 @@ def test_a_table_is_learned_and_new_rows_are_predicted(tmp_path, flowers, capsys
     rows = [line.split(",") for line in out.read_text().splitlines()]
     assert rows[0] == ["sl", "sw", "pl", "pw", "species", "prediction", "probability"]
     right = sum(row[4] == row[5] for row in rows[1:])
-    assert printed.err.strip() == f"accuracy: {right / 150:.1%} of 150 rows"
+    assert printed.err.strip() == f"accuracy: {right / 150:.1%} on 150 rows"
     assert right >= 140  # two of the species lie apart, and the third overlaps one of them a little
     assert all(1 / 3 <= float(row[6]) <= 1.0 for row in rows[1:])
 
@@ -618,7 +618,7 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     first = out.splitlines()[1].split(",")[-2]
     new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
-    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; 1 row without a known target\n"
+    assert capsys.readouterr().err == "accuracy: 100.0% on 1 row; 1 row without a known target\n"
     assert "already has a column 'prediction'" in refused(main, "predict", run, tmp_path / "predicted.csv")
 
 
@@ -744,7 +744,7 @@ def test_a_target_of_numbers_is_predicted_in_its_own_units_beside_always_the_mea
     assert rows[0] == ["size", "rooms", "district", "price", "prediction"]
     errors = [float(row[4]) - float(row[3]) for row in rows[1:]]
     rmse = math.sqrt(sum(error**2 for error in errors) / 60)
-    assert said.startswith(f"RMSE: {rmse:.3g}"[:9]) and said.endswith(" of 60 rows\n") and "R²: 0." in said
+    assert said.startswith(f"RMSE: {rmse:.3g}"[:9]) and said.endswith(" on 60 rows\n") and "R²: 0." in said
     assert rmse < 0.5 * always
     assert f"test {experiment_rmse(experiment):.4g}\n" in printed
 
@@ -786,7 +786,7 @@ def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):
     capsys.readouterr()
     main(["predict", str(run), str(new)])
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; 2 rows without a known target\n")
+    assert len(out.splitlines()) == 4 and err.endswith(" on 1 row; 2 rows without a known target\n")
 
 
 # ---- what a table may lack -------------------------------------------------------------------------------------
@@ -857,7 +857,7 @@ def test_a_run_keeps_how_its_table_is_written_and_what_is_missing_in_it(tmp_path
     capsys.readouterr()
     main(["predict", str(run), str(path)])
     out, err = capsys.readouterr()
-    assert out.splitlines()[0] == "a~b~y~prediction~probability" and err.endswith(" of 30 rows\n")
+    assert out.splitlines()[0] == "a~b~y~prediction~probability" and err.endswith(" on 30 rows\n")
     assert out.splitlines()[4].startswith("3:5~NA~yes~") and ":" in out.splitlines()[4].split("~")[-1]
     path.write_text("a,b\n1.5,2\n")
     new = ["--names", "a", "b", "--sep", ",", "--decimal", "."]
