@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from conftest import ROOT, WEB
 from nbclient import NotebookClient
-from release import main, release, without_solution
+from release import class_names, main, release, without_solution
 
 from nn.lecture.exercises import EXERCISES, Course
 
@@ -180,9 +180,10 @@ def test_whatever_an_answer_does_ends_in_a_short_text_and_all_cells_run():
 
 
 @pytest.mark.slow
-def test_each_student_of_a_class_gets_a_file_with_the_numbers_of_the_name(tmp_path):
+def test_each_student_of_a_class_gets_a_file_with_the_numbers_of_the_name(tmp_path, capsys):
     (tmp_path / "names.txt").write_text('mara\n\nJosé "Pep" O\'Hara\n'.replace('"', "'"), encoding="utf-8")
     main([str(RELEASED), str(tmp_path / "class"), "--class", str(tmp_path / "names.txt")])
+    assert capsys.readouterr().out == f"2 notebooks in {tmp_path / 'class'}/\n"
     assert {path.name for path in (tmp_path / "class").iterdir()} == {"mara", "José 'Pep' O'Hara"}
     mara = read(tmp_path / "class" / "mara" / "exercises.ipynb")
     text = "".join(cell.source for cell in mara.cells)
@@ -216,10 +217,39 @@ def test_a_release_that_cannot_be_made_is_one_line_and_status_2(arguments, refus
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("mara\n\nO/Brien", "line 3: 'O/Brien' cannot be the name of a folder: write it without"),
+        ("Anne\nmara\nanne", "line 3: 'Anne' and 'anne' can be the same folder: make them differ"),
+        ("Jos\N{LATIN SMALL LETTER E WITH ACUTE}\nJose\N{COMBINING ACUTE ACCENT}", "can be the same folder"),
+        ("mara\nmara", "line 2: 'mara' and 'mara' can be the same folder"),
+        (" \n", "contains no names: write one per line"),
+    ],
+)
+def test_names_that_cannot_be_separate_folders_are_refused_by_name(names, said, refused, tmp_path):
+    (tmp_path / "names.txt").write_text(names, encoding="utf-8")
+    assert said in refused(main, RELEASED, tmp_path / "class", "--class", tmp_path / "names.txt")
+    assert not (tmp_path / "class").exists()
+
+
+def test_names_may_begin_with_a_byte_order_mark_but_must_be_utf_8(refused, tmp_path):
+    (tmp_path / "names.txt").write_text("Zoë\n", encoding="utf-8-sig")
+    assert class_names(tmp_path / "names.txt") == ["Zoë"]
+    (tmp_path / "names.txt").write_text("Zoë\n", encoding="latin-1")
+    said = refused(main, RELEASED, tmp_path / "class", "--class", tmp_path / "names.txt")
+    assert "names.txt is not UTF-8: save it as UTF-8" in said
+
+
+def test_a_key_without_solutions_is_refused(refused, tmp_path):
+    assert "contains no solutions" in refused(main, RELEASED, tmp_path / "key.ipynb", "--solutions")
+    assert not (tmp_path / "key.ipynb").exists()
+
+
 def test_the_instructors_page_names_every_notebook_and_its_links_exist():
     page = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
     links = set(re.findall(r"\]\(([^)]+)\)", page))
-    assert all((ROOT / "notebooks" / link).exists() for link in links)
+    assert all((ROOT / "notebooks" / link.partition("#")[0]).exists() for link in links)
     assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= links
 
 

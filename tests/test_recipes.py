@@ -67,7 +67,17 @@ class Value:
         for node in reversed(order):
             node._backward()
 """
+CLASS = DOCS.parent / "notebooks" / "exercises"
+HANDED_IN = "submitted/Mara Müller/back-propagation/exercises.ipynb"
 GIVEN = {  # what lies in the folder before a recipe runs
+    "Give a class its own exercises, and mark them": {
+        **{
+            path.relative_to(CLASS).as_posix(): path.read_text(encoding="utf-8")
+            for path in [*CLASS.glob("*.py"), *CLASS.rglob("exercises.ipynb")]
+        },
+        "names.txt": "Mara Müller\nJosé O'Hara\n",
+        HANDED_IN: (CLASS / "source" / "back-propagation" / "exercises.ipynb").read_text(encoding="utf-8"),
+    },
     "Train on a CSV file": {"flowers.csv": FLOWERS},
     "Train without Python code": {"flowers.csv": FLOWERS, "new.csv": "petal,colour\n1.2,red\n4.9,blue\n"},
     "Use another engine's graph here": {"micrograd/__init__.py": "", "micrograd/engine.py": ENGINE},
@@ -155,16 +165,22 @@ def without_extras(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
 
 
-@pytest.mark.parametrize("title", RECIPES)
+def slow_with_nbgrader(title):
+    return pytest.param(title, marks=pytest.mark.slow) if "nbgrader" in RECIPES[title].code else title
+
+
+@pytest.mark.parametrize("title", [slow_with_nbgrader(title) for title in RECIPES])
 def test_a_recipe_does_what_it_says(title, folder, monkeypatch, capsys):
     recipe = RECIPES[title]
-    needed = re.findall(r"needs\sthe\sextra\s`(\w+)`", recipe.text)
+    needed = re.findall(r"needs\sthe\s`(\w+)`\sextra", recipe.text)
     for extra in needed:
         pytest.importorskip(EXTRAS[extra], reason=f"this recipe needs the extra {extra}")
+    if "nbgrader" in recipe.code:
+        pytest.importorskip("nbgrader", reason="nbgrader marks here: pip install nbgrader")
     if not needed:
         without_extras(monkeypatch)
     for name, text in GIVEN.get(title, {}).items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     if recipe.language == "sh":
         CHECKS[title]([command(line) for line in recipe.code.splitlines()], folder)
@@ -176,8 +192,10 @@ def test_a_recipe_does_what_it_says(title, folder, monkeypatch, capsys):
 def command(line, **environment):
     """The output of a command, which has to end well."""
     program, *words = shlex.split(line)
-    assert program == "python"
-    settings = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+    assert program in ("python", "nbgrader")
+    words[:0] = ["-m", "nbgrader"] if program == "nbgrader" else []
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic
+    settings = {**os.environ, "PYTHONIOENCODING": "utf-8", "PATH": programs, **environment}
     done = subprocess.run(
         [sys.executable, *words], capture_output=True, encoding=settings["PYTHONIOENCODING"], env=settings
     )
@@ -596,6 +614,15 @@ def _(done, folder, printed):
     assert not done.feedback and done.feedback.mistake.name == "one path only"
     problems = [done.Course(name).problem("xyz") for name in ("ada", "ben", "cleo", "dana")]
     assert any(problem != problems[0] for problem in problems)
+
+
+@check("Give a class its own exercises, and mark them")
+def _(outputs, folder):
+    assert outputs[0] == "2 notebooks in class/\n"
+    assert {path.parent.name for path in (folder / "class").rglob("*.ipynb")} == {"Mara Müller", "José O'Hara"}
+    [row] = csv.DictReader((folder / "grades.csv").read_text(encoding="utf-8").splitlines())
+    assert row["student_id"] == "Mara Müller" and row["score"] == row["max_score"] == "31.0"
+    assert (folder / HANDED_IN.replace("submitted", "feedback")).with_suffix(".html").exists()
 
 
 # ---- command line ------------------------------------------------------------------------------------------------

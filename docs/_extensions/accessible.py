@@ -19,6 +19,8 @@ MENDED = (
     (r"\s+</pre>", "\n</pre>"),
     # the name of a control must start with its visible label
     (r' aria-label="Toggle hidden content"', ""),
+    # the name of a test breaks after an underscore, not inside a word
+    (r'(?<=<span class="pre">)test_\w+\.py::\w+', lambda name: re.sub("::|_", r"\g<0><wbr>", name[0])),
     # an empty corner of a table is not a header, nor is a formula, which has no plain text
     (r"<th[^>]*>(?:<p></p>|\s)*</th>", "<td></td>"),
     (r"<th[^>]*>(<p><span class=\"katex\">(?:(?!</th>).)*</span></p>)</th>", r'<td class="head">\1</td>'),

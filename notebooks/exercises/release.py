@@ -1,9 +1,12 @@
-"""Makes the students' version of the exercises: the source without its solutions, with one student's numbers.
+"""Makes the students' version of the exercises: a notebook without solutions, with one student's numbers.
 
-    python release.py SOURCE.ipynb exercises.ipynb                     ada's numbers, as in the repository
-    python release.py SOURCE.ipynb mara.ipynb --student mara           another student's
-    python release.py SOURCE.ipynb FOLDER --class names.txt            FOLDER/NAME/exercises.ipynb for each line
-    python release.py SOURCE.ipynb key.ipynb --student mara --solutions
+    python release.py exercises.ipynb mara.ipynb --student mara        Mara's numbers instead of ada's
+    python release.py exercises.ipynb class --class names.txt          class/NAME/exercises.ipynb for each line
+
+The repository's exercises.ipynb and a key are made from the notebook with solutions:
+
+    python release.py source/back-propagation/exercises.ipynb exercises.ipynb
+    python release.py source/back-propagation/exercises.ipynb key.ipynb --student mara --solutions
 
 The text of an exercise (its question, numbers and hints) is written from its definition in nn.lecture.exercises. The
 code between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is replaced by a stub, and outputs are removed. The
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,11 +89,37 @@ def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = 
     return {**notebook, "cells": cells}
 
 
+def class_names(path: Path) -> list[str]:
+    """Return the names in a file, one per line. Raises ValueError if they cannot be the names of separate folders."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8: save it as UTF-8") from None
+    found: dict[str, str] = {}
+    for number, name in enumerate(map(str.strip, lines), start=1):
+        if name in (".", "..") or re.search(r'[\\/:*?"<>|]', name):
+            raise ValueError(
+                f'{path}, line {number}: {name!r} cannot be the name of a folder: write it without \\ / : * ? " < > |'
+            )
+        folder = unicodedata.normalize("NFC", name).casefold().rstrip(". ")  # its name on macOS and Windows
+        if name and folder in found:
+            raise ValueError(
+                f"{path}, line {number}: {found[folder]!r} and {name!r} can be the same folder: make them differ"
+            )
+        if name:
+            found[folder] = name
+    if not found:
+        raise ValueError(f"{path} contains no names: write one per line")
+    return list(found.values())
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Raises SystemExit with status 2 after a one-line message if the input is wrong."""
     program = "python release.py"
     parser = OneLineParser(prog=program, description="Make the students' version of the exercises' notebook.")
-    parser.add_argument("source", type=Path, metavar="SOURCE.ipynb", help="the notebook with solutions")
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE.ipynb", help="exercises.ipynb, or the notebook with solutions"
+    )
     parser.add_argument(
         "target", type=Path, metavar="TARGET", help="the notebook to write, or the folder with --class"
     )
@@ -99,17 +129,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--class", dest="names", type=Path, metavar="NAMES.txt", help="make a notebook for the name on each line"
     )
-    parser.add_argument("--solutions", action="store_true", help="keep the solutions, to make an instructor's key")
+    parser.add_argument("--solutions", action="store_true", help="keep the solutions of SOURCE, to make a key")
     options = parser.parse_args(arguments)
     with command_line(program):
         try:
             notebook = json.loads(options.source.read_text(encoding="utf-8"))
+            if options.solutions and not any("### BEGIN SOLUTION" in "".join(c["source"]) for c in notebook["cells"]):
+                raise ValueError(
+                    f"{options.source} contains no solutions: use source/back-propagation/exercises.ipynb"
+                )
             targets = {options.target: options.student}
             if options.names:
-                names = [line.strip() for line in options.names.read_text(encoding="utf-8").splitlines()]
-                if bad := [name for name in names if name in (".", "..") or re.search(r'[\\/:*?"<>|]', name)]:
-                    raise ValueError(f"{options.names}: {bad[0]!r} cannot be the name of a folder")
-                targets = {options.target / name / "exercises.ipynb": name for name in names if name}
+                targets = {options.target / name / "exercises.ipynb": name for name in class_names(options.names)}
             made = {path: release(notebook, name, options.solutions) for path, name in targets.items()}
         except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{options.source} is not a notebook: {type(error).__name__} {error}") from None
@@ -117,6 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if options.names:
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, f"{json.dumps(finished, indent=1, ensure_ascii=False)}\n".encode())
+        print(
+            f"{len(made)} notebook{'s' * (len(made) != 1)} in {options.target}/" if options.names else options.target
+        )
 
 
 if __name__ == "__main__":
