@@ -40,6 +40,8 @@ def numpy_state(model: Module) -> dict[str, Any]:
 def numpy_gradients(model: Module) -> dict[str, NDArray[np.float64]]:
     """Return ∂L/∂w of every parameter after ``backward``, with names and shapes as in ``numpy_state``.
 
+    Those of frozen layers add up until ``model.zero_grad()``: an optimiser clears only its own parameters.
+
     >>> model = MLP(2, [1])
     >>> model([3.0, 4.0]).backward()
     >>> numpy_gradients(model)["0.weight"].tolist()

@@ -160,8 +160,8 @@ class Module(SuggestsNames, ABC):
         return flatten([x for path, x in self.held().items() if is_tensor(x) and not OFFSET.search(path)])
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0."""
-        for p in self.parameters():
+        """Set the gradient of every parameter to 0, those of frozen layers included."""
+        for p in flatten([*self.tensors().values()]):
             p.grad = 0.0
 
     def train(self, mode: bool = True) -> Module:

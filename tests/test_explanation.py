@@ -980,3 +980,11 @@ def test_printing_an_explanation_changes_neither_its_text_nor_its_html():
     explanation = explain(f, wrt=s)
     html, text = explanation._repr_html_(), str(explanation)
     assert (explanation._repr_html_(), str(explanation), "alert" in html) == (html, text, False)
+
+
+def test_an_input_without_a_name_has_the_same_label_in_formulas_narration_and_paths():
+    r, s, unnamed = Value(2.0, "r"), Value(3.0, "s"), Value(1.0)
+    f = named(f=(r * unnamed) * (r * s) * s)
+    f.backward()
+    assert "2r²s v₁" in str(explain(f, wrt=s))
+    assert "from v₂ = r × v₁" in str(narrate(f)) and "s → v₃ → v₄ → f" in str(paths(f, s))

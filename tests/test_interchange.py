@@ -178,3 +178,15 @@ def test_a_name_that_is_missing_is_said_and_a_counter_may_be():
     del state["1.running_var"]
     with pytest.raises(ValueError, match=r"missing 1\.running_var"):
         nn.load_numpy_state(model, state)
+
+
+def test_zero_grad_of_a_model_clears_frozen_layers_too():
+    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Tanh(), nn.Linear(3, 1, rng=1))
+    model[0].freeze()
+    gradients = []
+    for _ in range(3):
+        model.zero_grad()
+        model([1.0, 2.0])[0].backward()
+        gradients.append(nn.numpy_gradients(model)["0.weight"])
+    assert np.any(gradients[0])
+    assert np.array_equal(gradients, [gradients[0]] * 3)

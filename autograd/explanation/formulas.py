@@ -5,7 +5,6 @@ whichever product was computed first. A formula of more than ``LARGEST`` operati
 """
 
 from collections.abc import Collection, Iterable
-from itertools import count
 
 import mpmath
 import sympy
@@ -13,7 +12,7 @@ import sympy
 from autograd.explanation.algebra import LARGEST, number, readable, written
 from autograd.explanation.path_sums import edges_between
 from autograd.graph import topological_order
-from autograd.notation import labels, unnamed
+from autograd.notation import labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.table import is_constant
@@ -29,19 +28,16 @@ class Formulas:
     def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
         self.kept = {root, *kept}
         self.order = topological_order(root)
-        self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
+        self._labels = labels(self.order, root)  # as drawings and narrations number them
         if is_constant(root):
             self._labels[root] = "f"
-        self._unused = (name for i in count(1) if (name := unnamed(i)) not in self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
-        """Return the node's name; values without a name are called v₁, v₂ … in the order of first use."""
-        if node not in self._labels:  # if it has a name, it is in another graph
-            self._labels[node] = text_name(node.name) if node.name else next(self._unused)
-        return self._labels[node]
+        """Return the node's name, or v₁, v₂ … for a value without a name."""
+        return self._labels.get(node) or text_name(node.name or "v")  # the second in another graph
 
     def symbol(self, node: Value) -> Expression:
         """Return the node as an operand: its symbol, or the number of a constant."""
