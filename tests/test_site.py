@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import accessible
 import api_pages
 import docstrings
 import notebook_pages
@@ -189,6 +190,13 @@ def test_links_of_notebooks_lead_to_their_pages_and_to_plain_text_where_there_is
     assert up == "[1](../01-the-chain-rule.ipynb)"
     from_docs = notebook_pages.relinked("[1](../notebooks/06-dropout.ipynb)", notebook_pages.DOCS, Path("a.md"))
     assert from_docs == "[1](notebooks/06-dropout.ipynb)"
+
+
+def test_the_name_of_a_test_breaks_only_between_words():
+    shown = '<code><span class="pre">test_site.py::test_x</span></code> <span class="pre">a_name</span>'
+    assert accessible.accessible(shown) == shown.replace(
+        "test_site.py::test_x", "test_<wbr>site.py::<wbr>test_<wbr>x"
+    )
 
 
 def test_answers_are_hidden_and_plots_described(pages):

@@ -73,7 +73,7 @@ class Drawing:
         return f"<style>{THEMES}</style>{image}"
 
     def animate(self) -> "Drawing":
-        """Animate both passes, to be saved as .svg or .gif; gradients appear even if ``backward`` has not run.
+        """Return an animation of both passes, for .svg or .gif; it computes the gradients if ``backward`` has not run.
 
         Raises ValueError if the drawing does not show each node of a single Value, if it has more than 60 boxes, or
         if inputs have changed since the Value was computed.
@@ -97,9 +97,9 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Write .svg, .html (.gif for an animation), .md (Mermaid), .dot, .png or .pdf, and return the path.
 
-        Raises ValueError for any other file extension. Raises ImportError or RuntimeError, which say what to install,
-        if .dot lacks the graphviz package, or .png, .pdf or .gif the extra ``render`` or a font. Warns about a .md
-        that is too large for most viewers.
+        Raises ValueError for any other file extension. Raises ImportError without the graphviz package (.dot) or the
+        ``render`` extra (.png, .pdf, .gif), and RuntimeError without a font; each says what to install. Warns if a
+        .md is too large for most viewers.
         """
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {

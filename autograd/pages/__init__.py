@@ -19,7 +19,7 @@ from autograd.text import printable
 class Page:
     """A page that can be saved as a file, and that displays itself in a notebook."""
 
-    name: str  # for ``repr``
+    name: str  # the text that ``repr`` shows in angle brackets
     kind: str  # for errors, such as "a drawing"
     title: str
     page: str  # the text of the HTML file, which needs no other file
