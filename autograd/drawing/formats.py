@@ -73,7 +73,7 @@ class Drawing:
         return f"<style>{THEMES}</style>{image}"
 
     def animate(self) -> "Drawing":
-        """Return an animation of both passes, for .svg or .gif; it computes the gradients if ``backward`` has not run.
+        """Return an animation of both passes, for .svg or .gif; ``backward`` need not have run.
 
         Raises ValueError if the drawing does not show each node of a single Value, if it has more than 60 boxes, or
         if inputs have changed since the Value was computed.
