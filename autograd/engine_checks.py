@@ -403,7 +403,9 @@ class Subject:
                     has = "nodes as local derivatives"
                 elif not held:
                     has = "no parents"
-                raise _Unfit("keeps", f"f has {has}, but should have one parent and one number for each operand")
+                raise _Unfit(
+                    "keeps", f"f has {has}, but should have one parent and one local derivative for each operand"
+                )
             for parent, slope in zip(held, slopes or ()):
                 setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
 

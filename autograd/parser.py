@@ -104,7 +104,7 @@ class Definitions:
 
     def __init__(self, text: str) -> None:
         if len(text) > MOST_CHARACTERS:
-            raise ExpressionError(f"the text has {len(text)} characters: the limit is {MOST_CHARACTERS}")
+            raise ExpressionError(f"the text has {len(text)} characters: use at most {MOST_CHARACTERS}")
         self._text = re.sub(r"[^\S\n]", " ", text.translate(PRINTED))
         self._functions = functions()
         self._starts: dict[str, int] = {}  # the position of each definition in the text
@@ -146,7 +146,8 @@ class Definitions:
         if self._trees and not is_named:
             raise self._error("only the first statement may omit its name: write y = …", words[0].start())
         if sum(word.lastgroup in ("operation", "open") for word in body) > MOST_OPERATIONS:
-            raise self._error(f"more than {MOST_OPERATIONS} operations: name some of them", words[0].start())
+            many = f"more than {MOST_OPERATIONS} operations in one expression"
+            raise self._error(f"{many}: split it by naming intermediate results", words[0].start())
         if name in self._uses:
             raise self._error(f"{name} is defined twice", words[0].start())
         self._starts[name], self._trees[name] = words[0].start(), self._tree(body, words[-1].end())

@@ -79,10 +79,11 @@ def step_table(title: str, work: Workload, rounds: int, both: bool) -> list[str]
 def recording(costs: dict[tuple[str, str], float], seconds: dict[str, list[float]]) -> str:
     """Return a sentence on the cost of making the programs."""
     words = [
-        f"{code}, {engine}: {1e3 * cost:.0f} ms, {cost / middle(seconds[f'ours, {code}: eager']):.1f} eager steps"
+        f"{1e3 * cost:.0f} ms, or {cost / middle(seconds[f'ours, {code}: eager']):.1f} eager steps, "
+        f"for {code} ({engine})"
         for (code, engine), cost in costs.items()
     ]
-    return f"Building the graph, recording and planning: {'; '.join(words)}."
+    return f"Building the graph, recording and planning takes {'; '.join(words)}."
 
 
 def casadi_table(title: str, build: Build, operations: int, rounds: int) -> list[str]:
@@ -181,7 +182,7 @@ def vectorisation_table(rounds: int) -> list[str]:
 
 
 def parts_table(rounds: int) -> list[str]:
-    """Time the parts of a replayed step separately, next to the whole step and NumPy's."""
+    """Time the parts of a replayed step separately, next to the whole step and a step of NumPy."""
     found: dict[str, list[float]] = {}
     for work in (some_digits(), images()):
         program, optimizer = work.record_nn("replay"), nn.SGD([Value(0.0)], work.rate)
@@ -252,8 +253,8 @@ def main() -> None:
     text = [
         "# Recorded programs compared with other libraries", "",
         f"`python benchmarks/replay.py`: medians of {rounds} interleaved rounds, float64, one BLAS thread. "
-        "A column marked × gives the speed as a multiple of that library's, compared round by round with its fastest "
-        "variant. "
+        "Each × column gives the speed relative to the fastest variant of the library or engine in its heading, "
+        "computed round by round. "
         f"{processor()}; Python {platform.python_version()}, "
         f"{', '.join(f'{name} {version(name)}' for name in packages)}.", "",
     ]  # fmt: skip

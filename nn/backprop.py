@@ -57,7 +57,7 @@ def back_propagate(
     g       one activation for all layers, or a list with one per layer: [None, "tanh", "linear"]
     loss    name of the loss; cross_entropy and binary_cross_entropy expect logits, so the last layer must be linear
 
-    Raises ValueError for shapes that do not fit, an unknown name, or a target that does not fit the loss.
+    Raises ValueError for shapes that do not match, an unknown name, or a target that does not suit the loss.
     Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2, equations BP1 to BP4.
 
     >>> W, b = [None, [[1.0, 2.0]], [[3.0]]], [None, [0.0], [1.0]]
@@ -84,9 +84,9 @@ def back_propagate(
 
 
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
-    """Return zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L. Raises ValueError for shapes that do not fit."""
+    """Return zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L. Raises ValueError if shapes do not match."""
     if len(W) != len(b):
-        raise ValueError(f"W has {len(W) - 1} layers, but b has {len(b) - 1}: they must have the same number")
+        raise ValueError(f"W has {len(W) - 1} layers, but b has {len(b) - 1}: both need the same number of layers")
     z, a = [None], [np.asarray(x, float)]
     for l in range(1, len(W)):
         _check_shapes(l, W[l], b[l], a[l - 1])
@@ -203,9 +203,7 @@ def _check_shapes(l: int, W: Array, b: Array, a: Array) -> None:
 def _activations(g: str | Sequence[str | None], L: int) -> list[Any]:
     names = [None, *[g] * L] if isinstance(g, str) else list(g)
     if len(names) != L + 1 or names[0] is not None:
-        raise ValueError(
-            f"g = {g!r} does not fit {L} layers: it must be a name, or None followed by a name per layer"
-        )
+        raise ValueError(f"g = {g!r} does not match {L} layers: pass a name, or None followed by a name per layer")
     for name in names[1:]:
         if name not in ACTIVATIONS:
             raise ValueError(f"unknown activation {name!r}: choose one of {', '.join(ACTIVATIONS)}")
@@ -223,6 +221,6 @@ def _target(loss: str, a: Array, y: Any) -> Any:
         raise ValueError(f"{loss} got {len(a)} output units: it needs one; use cross_entropy for several classes")
     if target.shape != a.shape:
         raise ValueError(
-            f"{loss} got outputs of shape {a.shape}, but targets of shape {target.shape}: they must be equal"
+            f"{loss} got outputs of shape {a.shape}, but targets of shape {target.shape}: the shapes must match"
         )
     return target.item() if target.size == 1 else target

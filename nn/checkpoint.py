@@ -41,7 +41,7 @@ def load(model: Module, path: File, part: str = "") -> None:
 
     part   ``BEST`` loads those of the best epoch from a file written by ``save_training``
 
-    Raises FileNotFoundError, or ValueError if the file is damaged, is not in the safetensors format or does not fit
+    Raises FileNotFoundError, or ValueError if the file is damaged, is not in the safetensors format or does not match
     the model, which then keeps its numbers.
     """
     with _reading(path) as (arrays, _):

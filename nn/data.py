@@ -64,8 +64,8 @@ class Dataset(_Fields):
             targets = [classes.index(t) for t in targets]
         features = [*map(str, features if len(features) else getattr(X, "columns", ()))]
         if features and rows and len(features) != len(rows[0]):
-            found = f"{len(features)} feature names for examples of {len(rows[0])} numbers"
-            raise ValueError(f"{found}: pass one name per number, or none")
+            found = f"{len(features)} feature names for examples of {len(rows[0])} features"
+            raise ValueError(f"{found}: pass one name per feature, or none")
         units = in_range("mean", units[0]), in_range("deviation", units[1], above=0.0)
         return cls._make([rows, targets, classes, features, units]).check()
 
@@ -185,7 +185,7 @@ def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str]
     """Return the n numbers of an example as floats. Raises unless there are n, all of them finite."""
     if len(x) != n or not n:
         raise ValueError(
-            f"{example} has {len(x)} numbers, but the first has {n}: all must have the same number, at least one"
+            f"{example} has {len(x)} numbers, but the first has {n}: all must have the same length, at least 1"
         )
     if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut: the loop below dominated short runs
         return x

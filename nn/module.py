@@ -217,7 +217,7 @@ class Module(SuggestsNames, ABC):
         tensors = {**self.tensors(), **buffers}
         differ = _listed("missing", {*tensors} - {*state}) + _listed("unknown", {*state} - {*tensors})
         if differ:
-            raise ValueError(f"the state does not fit the model: {'; '.join(differ)}")
+            raise ValueError(f"the state does not match the model: {'; '.join(differ)}")
         updates: dict[str, list[float]] = {}
         for path, tensor in tensors.items():
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]

@@ -181,7 +181,7 @@ class Optimizer(ChecksKeywords, ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not fit."""
+        """Restore a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not match."""
         name, saved = type(self).__name__, state.get("class", "an optimiser of an earlier version")
         if saved != name:
             raise ValueError(f"the state belongs to {saved}, but this is {name}: create the optimiser that was saved")

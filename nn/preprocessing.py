@@ -66,7 +66,7 @@ class Preprocessor(SuggestsNames, ABC):
         return self._checked(self.forward, X, self._width())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Map each transformed row back, except for components that were dropped."""
+        """Map each transformed row back to the original features; dropped components cannot be recovered."""
         return self._checked(self.backward, X, len(self.names([""] * self._width())))
 
     def fit_transform(self, X: ArrayLike) -> Rows:
@@ -74,7 +74,7 @@ class Preprocessor(SuggestsNames, ABC):
         return self.fit(X).transform(X)
 
     def names(self, features: Sequence[str]) -> list[str]:
-        """Return the names of the numbers in a transformed row, given those in an original row."""
+        """Return the feature names of a transformed row, given the names of the original features."""
         return [feature + self.mark for feature in features]
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Preprocessor(SuggestsNames, ABC):
         return {name: getattr(self, name).tolist() for name in self.shapes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a ``state_dict`` of lists or arrays. Raises ValueError if it does not fit."""
+        """Restore a ``state_dict`` of lists or arrays. Raises ValueError if it does not match this preprocessor."""
         if set(state) != set(self.shapes):
             raise ValueError(
                 f"the state has {', '.join(state) or 'no entries'}, but {self!r} needs {', '.join(self.shapes)}"
@@ -92,8 +92,10 @@ class Preprocessor(SuggestsNames, ABC):
         lengths: dict[str, int] = {}
         for (name, array), letters in zip(arrays.items(), self.shapes.values()):
             expected = [lengths.setdefault(letter, length) for letter, length in zip(letters, array.shape)]
-            if array.ndim != len(letters) or [*array.shape] != expected or not np.isfinite(array).all():
-                raise ValueError(f"{name} of shape {array.shape} does not fit {self!r}, or is not finite")
+            if array.ndim != len(letters) or [*array.shape] != expected:
+                raise ValueError(f"{name} in the state has shape {array.shape}, which does not match {self!r}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} in the state contains a number that is not finite")
         vars(self).update(arrays)
 
     def _width(self) -> int:

@@ -312,7 +312,7 @@ class Training(SuggestsNames):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a ``state_dict``, from which training continues bit for bit.
 
-        Raises ValueError, and changes nothing, if the state does not fit the model, data and options.
+        Raises ValueError, and changes nothing, if the state does not match the model, data and options.
         """
         before = self.state_dict()
         try:
@@ -338,7 +338,7 @@ class Training(SuggestsNames):
                 raise ValueError(
                     f"the best epoch in the state is {best['epoch']}, but the state has only {len(records)} epochs"
                 )
-            self.model.load_state_dict(best["model"])  # raises if it does not fit
+            self.model.load_state_dict(best["model"])  # raises if it does not match
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, rng in generators.items():

@@ -246,7 +246,7 @@ def test_ordered_categories_keep_their_order():
 
 
 def test_each_input_has_a_name_or_none_has():
-    with pytest.raises(ValueError, match="1 feature names for examples of 2 numbers"):
+    with pytest.raises(ValueError, match="1 feature names for examples of 2 features"):
         Dataset([[1, 2]], [0], features=["x"])
     assert Dataset([[1, 2]], [0], [10], [3, 4])[2:4] == (["10"], ["3", "4"])
 

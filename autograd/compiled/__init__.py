@@ -9,7 +9,7 @@ The input is the flat graph of ``autograd.replay``. The output is a plan with th
 1. ``planning`` gives each node a slot in ``values`` and ``gradients``, and makes a list of instructions, which are
    data, not code. An instruction contains the kernel to run, the position of its operands' slots in ``index``, the
    first slot of its results, and their number. Equal nodes that do not depend on each other share an instruction;
-   those of a chain cannot.
+   nodes in a chain cannot.
 2. ``kernels`` writes a kernel for an entry of the table: its rule runs once, on letters, and the formulas that it
    returns become two loops. The forward loop computes values. The backward loop computes local derivatives from the
    operands and the value, and adds upstream × local to the operands' gradients.

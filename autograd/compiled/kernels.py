@@ -8,7 +8,7 @@ slots in ``index``, the first slot of the results, and the number of results. ``
 one by one   the operands of the first node, then those of the second, …; for any number of nodes
 by columns   all first operands, then all second operands, …, for chunks that are computed in vectors. Before them is
              one number for each column: its first slot if its slots are consecutive, else −1
-by rows      for many operands: their number, then the same as one by one. The rule loops over the operands
+by rows      for many operands: their number, then the operands one by one. The rule loops over them
 """
 
 from __future__ import annotations

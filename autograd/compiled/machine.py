@@ -217,7 +217,7 @@ def _finite() -> Function:
 
 
 def _levels() -> Function:
-    """Write a function for each node's level, 1 + the highest of its operands or 0, and whether it is wanted."""
+    """Write a function for each node's level (0, or one more than its highest operand's) and whether it is wanted."""
     code = Function("chainrule_levels", ["start", "items", "level", "wanted"], ["n"])
     (start, items, level, wanted), [n] = code.pointers, code.numbers
     highest, wants = code.reserve("i32"), code.reserve("i32")

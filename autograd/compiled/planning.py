@@ -94,7 +94,7 @@ class CompiledPlan:
         rank = np.where(self.slot >= 0, self.slot, self.used + np.arange(size))
         rank[flat.is_constant] = -1
         nodes, grids = reads.nodes, [*_find_products(fused, level, rank)]
-        # nodes of a loop are in the order of the operand that was computed last, those of a product row by row
+        # nodes of a loop are in the order of the operand that was computed last; a product is row by row
         loop, place = reads.what, np.zeros(len(nodes), np.int64)
         some = np.flatnonzero(reads.operands.arity[nodes])
         if len(some):

@@ -62,7 +62,7 @@ def draw(
         raise TypeError(f"draw: wrt must be a Value, not {wrt!r}{elsewhere(wrt)}")
     if wrt is not None and len(roots) > 1:
         raise ValueError(
-            "draw: wrt needs a single output, but f is a list: draw each of them, as in draw(f[0], wrt=x)"
+            "draw: wrt needs a single output, but f is a list: draw one output at a time, as in draw(f[0], wrt=x)"
         )
     if direction not in ("right", "up", None):
         raise ValueError(f"direction {direction!r}: choose 'right' or 'up'")

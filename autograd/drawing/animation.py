@@ -81,7 +81,7 @@ def animated(f: Value, live: str) -> str:
     plan = list(_schedule(parts))
     seconds = max(land for *_, land in plan) + END
     loop = {"dur": f"{seconds:.1f}s", "repeatCount": "indefinite"}
-    # the prefix of the wires' ids, because a page may contain several pictures
+    # prefixes the wires' ids, because a page may contain several pictures
     prefix = f"wire-{sha256(live.encode()).hexdigest()[:6]}"
 
     def change(element: Element, attribute: str, *stops: tuple[float, object]) -> None:
@@ -108,7 +108,7 @@ def animated(f: Value, live: str) -> str:
     for m, start, land in plan:
         if m.phase == "forward":
             change(parts.text(m.node, "data"), "opacity", (0, 0), (land, 1))
-            computed[next(parts.boxes[m.node].iter("rect"))] = land  # that of the last number in the box
+            computed[next(parts.boxes[m.node].iter("rect"))] = land  # overwritten until its last number lands
             for name in parts.into(m.node):
                 move(name, start, land, VALUE, "0;0;1;1")
             continue

@@ -30,7 +30,7 @@ MOST_WEIGHTS = 40  # shown on their wires; a larger network shows a weight only 
 
 def make_figure(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
     """Return the figure of a display graph, with local derivatives on all wires or only on highlighted ones."""
-    network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no space for them
+    network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no space for local derivatives
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}
@@ -50,7 +50,7 @@ def make_figure(shown: Display, local_derivatives: bool = False, direction: Dire
     if shown.root.grad not in (None, 1.0) and len(shown.outputs) == 1:
         name = clip(shown.root.name)
         captions.append(
-            f"the gradients come from another backward pass than that of {name}: {name}.grad is "
+            f"the gradients do not come from a single {name}.backward(): {name}.grad is "
             f"{number_text(shown.root.grad)}, not 1"
         )
     if shown.source is not None:
@@ -221,7 +221,7 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
     sign = INFIX.get(symbol, symbol)
     function = sign[0].isalpha() or (entry.variadic and symbol not in INFIX) or symbol in ("=", "|·|")
     n = len(parents) // 2 if entry in (affine, dot) else 0
-    # the sign beside each operand; for affine and dot, that of the products
+    # the sign beside each operand; for affine and dot, the sign in the products
     outer = ["·"] * 2 * n + ["" if n or function else sign] * (len(parents) - 2 * n)
     names = [_operand(x, shown, depth, outer[i], first=not i) for i, x in enumerate(parents)]
     if n:

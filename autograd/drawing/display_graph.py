@@ -192,8 +192,8 @@ def folded(shown: Display, keep: Value | None) -> Display:
         products += len(sources)
         if products > MOST_FOLDED:
             raise ValueError(
-                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values in "
-                "between, or use draw(f) with groups"
+                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name "
+                "intermediate values, or use draw(f, collapse=True)"
             )
         for source, before in sources.items():
             closed = before.closed or edge.closed

@@ -36,7 +36,7 @@ class Cell:
     grad: str | None = None  # None if the node has none, "" if it is not known yet
     title: str = ""
     node: int | None = None  # its index in the graph's topological order
-    across: float = 0.0  # its centre, relative to that of the box
+    across: float = 0.0  # its centre, relative to the centre of the box
     down: float = 0.0
     lit: bool = False  # whether a weight is highlighted
 

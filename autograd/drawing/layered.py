@@ -49,7 +49,7 @@ class Placement(NamedTuple):
 
 
 def placed(figure: Figure) -> Placement:
-    """Lay out a figure in its direction, or upwards if a notebook's column shows that larger."""
+    """Lay out a figure in its direction, or upwards if it is then larger in a notebook's column."""
     found = layered(figure)
     if figure.direction == "right" and found.is_small:
         turned = layered(replace(figure, direction="up"))

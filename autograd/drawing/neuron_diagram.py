@@ -20,7 +20,7 @@ LEAST_TILE = 16  # inputs in a square; from here on, units of the first layer sh
 
 
 def neuron_figures(diagram: Diagram) -> list[Figure]:
-    """Return the forward figure, and the backward one if δ is known. Raises ValueError if weights do not fit."""
+    """Return the forward figure, and the backward one if δ is known. Raises ValueError if shapes do not match."""
     sizes = [len(layer) for layer in diagram.layers]
     for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
         if len(W) != after or any(len(row) != before for row in W):

@@ -26,7 +26,7 @@ FONTS = {  # fallbacks for the families that pictures name; fonts with all of ‚Å
 }
 WORD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text y="9" font-family="system-ui">x</text></svg>'
 PAGE = b'#set document(date: none)\n#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")'
-NO_FONT = "no font was found: apt-get install fonts-dejavu, or pip install matplotlib, which includes one"
+NO_FONT = "no font was found: run apt-get install fonts-dejavu, or pip install matplotlib, which includes a font"
 
 
 def light(svg: str) -> str:

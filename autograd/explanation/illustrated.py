@@ -13,8 +13,8 @@ from autograd.explanation.wrapping import TextResult
 from autograd.files import write_whole
 from autograd.value import Value
 
-LEGIBLE = 0.7  # of the picture's full size; in less space, the picture scrolls
-# a local derivative makes its edges blue, an upstream gradient orange; other edges fade
+LEGIBLE = 0.7  # as a fraction of the picture's full size; any smaller, and the picture scrolls
+# hovering over a local derivative turns its edges blue, over an upstream gradient orange; other edges fade
 LIGHT = """ --glow: var(--grad); &:has(math .local:hover) { --glow: var(--value) }
 &:has(math :is([data-edge], [data-edges]):hover) svg .edge { opacity: .15 }"""
 DRAWN = """{ opacity: 1 !important;
@@ -25,7 +25,7 @@ background: var(--wash); box-shadow: 0 0 0 .2em var(--wash); border-radius: .1em
 
 @final
 class IllustratedExplanation(TextResult):
-    """The result of ``with_picture``: rendered in a notebook, and can be saved as a page.
+    """The result of ``with_picture``, which is rendered in a notebook and can be saved as a page.
 
     drawing   the picture, ``draw(f, wrt=s)``
     """
@@ -46,7 +46,10 @@ class IllustratedExplanation(TextResult):
         return mathml.framed(f'<div id="{name}">{picture}{self._formulas}</div>', self._plain, style)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page, one file, and return the path. Raises ValueError for a name that does not end in .html."""
+        """Write the page as a single file and return its path.
+
+        Raises ValueError for a name that does not end in .html.
+        """
         path, title = Path(path), escape(self.drawing.figure.title)
         if path.suffix != ".html":
             raise ValueError(f"{path.name}: an explanation must be saved as .html")

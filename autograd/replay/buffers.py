@@ -36,7 +36,7 @@ def strided(index: Ints) -> tuple[int, ...] | None:
 
 
 def is_finite(array: Array) -> bool:
-    """Return whether all numbers are finite: if their sum of squares is, they are; if it overflows, test each.
+    """Return whether all numbers are finite: true if their sum of squares is finite; if not, each is tested.
 
     >>> with np.errstate(over="ignore"):  # as in a run
     ...     is_finite(np.array([1e200, -1e200])), is_finite(np.array([1e200, -np.inf]))
@@ -141,7 +141,7 @@ class Memory:
         return lambda: gradients.__setitem__(places, gradients[places] + total())
 
     def _note(self, index: Ints) -> bool:
-        """Mark these slots as written; return whether all are new. If only some are, those must be cleared first."""
+        """Mark these slots as written; return whether all are new. If only some are, the new ones must be cleared."""
         new = index[~self.written[index]]
         fresh = new.size == index.size
         self.to_clear[new] = not fresh

@@ -49,7 +49,7 @@ class Group(ABC):
 
     @abstractmethod
     def backward(self, late: bool) -> list[Step]:
-        """Return the steps that add to the operands' gradients; ``late``: those that no parameter needs."""
+        """Return the steps that add to the operands' gradients, or if ``late``, to those that no parameter needs."""
 
     def rule_step(self, system: Any, operands: Sequence[Any]) -> Step:
         """Run the rule once on arrays; return the step that runs it again and keeps the local derivatives."""

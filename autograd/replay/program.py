@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 EPSILON = 2.0**-52
 ENGINES = ("auto", "compiled", "replay", "eager")
 EDGES_TO_COMPILE = 500  # with fewer, loading kernels takes longer than they save
-# Arrays may contain newer numbers than the ``data`` of some leaves. The owner of such arrays adds a function here. It
-# is called with the leaves that are about to be read, and writes its numbers back if any of these leaves are its own.
+# Arrays may contain newer numbers than the ``data`` of some leaves. The owner of such arrays adds a function here,
+# which is called with the leaves that are about to be read; if it owns any of them, it writes its numbers back.
 holders: list[Callable[[Collection[Value]], None]] = []
 
 
 def bring_up_to_date(leaves: Collection[Value]) -> None:
     """Write the newest numbers of these leaves into their ``data``, wherever they are stored."""
-    for write_back in tuple(holders):  # other threads add and remove theirs
+    for write_back in tuple(holders):  # other threads add and remove functions
         write_back(leaves)
 
 
@@ -154,11 +154,11 @@ class Program:
         self.take(feeds)
 
     def take(self, feeds: Sequence[Any]) -> None:
-        """``feed``, just before a run, without computing late gradients of the latest one."""
+        """Like ``feed``, but just before a run, without computing the late gradients of the previous run."""
         if not len(feeds):
             return
         if len(feeds) != len(self._input_arrays):
-            raise ValueError(f"{len(feeds)} feeds for {len(self._input_arrays)} inputs: give numbers for each")
+            raise ValueError(f"{len(feeds)} feeds for {len(self._input_arrays)} inputs: give one feed for each input")
         new = [*map(_numbers, feeds)]
         for i, (array, feed) in enumerate(zip(self._input_arrays, new)):
             if feed.shape != array.shape:
@@ -260,7 +260,7 @@ class Program:
 
     @cached_property
     def _arrays(self) -> Plan:
-        """The plan that texts describe: the one for arrays, which finds the same matrices as a compiled one."""
+        """The plan that texts describe: a plan for arrays, which finds the same matrices as a compiled plan."""
         if isinstance(self.plan, Plan):
             return self.plan
         parameters, *inputs = map(self.flat.place_of.of, (self.parameters, *self.inputs))
@@ -292,12 +292,16 @@ class Program:
     def write_back(self, nodes: Iterable[Any] | None = None) -> None:
         """Write the latest numbers and gradients into the nodes of the engine from which the graph was adopted.
 
-        nodes    which of them, such as a model's parameters, to save the time for the whole graph
+        nodes    the nodes to write, such as a model's parameters; by default, the whole graph, which takes longer
 
-        A loop in that engine can continue with them: each call of the program reads the leaves that have changed.
+        A training loop in that engine can continue from there: each call of the program reads the leaves that have
+        changed.
         """
         if not self.twins:
-            raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into it")
+            raise ValueError(
+                "write_back: this graph was not adopted from another engine; call to_values() to write the results "
+                "of the latest run into it"
+            )
         self._read_origins()
         bring_up_to_date(self.leaves)
         for x in self.twins.values() if nodes is None else map(self._ours, nodes):
@@ -351,11 +355,11 @@ class Program:
         if not finite:  # 0 · ∞ is 0 only in the graph
             present = [*map(data_of, self.parameters)]
             self.run_in_graph()
-            for p, x in zip(self.parameters, present):  # they may have changed since
+            for p, x in zip(self.parameters, present):  # which may have changed since that run
                 p.data = x
 
     def _everything(self) -> tuple[list[float], list[float]]:
-        """Return numbers and gradients of all nodes in the latest run; rules compute those without a slot."""
+        """Return the numbers and gradients of all nodes in the latest run; rules compute nodes without a slot."""
         if self._known is None:
             nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
@@ -382,7 +386,7 @@ class Program:
     def to_values(self) -> None:
         """Write every number of the latest run into the graph: data, local derivatives and grads.
 
-        Afterwards, explain, draw and walk show the replayed numbers. The ``grad`` of a leaf is that of this run only.
+        Afterwards, explain, draw and walk show the replayed numbers. Each leaf's ``grad`` is then from this run only.
         Parameters that have changed since the run, for example in an update, keep their present numbers.
         """
         self._read_leaves()
@@ -488,7 +492,7 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
 
 
 def _rounding(node: Value, off: list[float]) -> float:
-    """Return how far apart two computations of a node may be if those of its operands differ by ``off``."""
+    """Return how far apart two computations of a node may be if its operands are off by ``off``."""
     passes = node.operation is primitives.detach  # which passes the value, but no gradient
     edges = [(1.0 if passes else abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
     terms = sum(local * x for local, x, _ in edges if isfinite(local))

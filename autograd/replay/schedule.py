@@ -29,7 +29,7 @@ class Plan:
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and those computed from a whole one
-        # the first slots are those of constants, then come parameters, inputs and other leaves
+        # constants get the first slots, followed by parameters, inputs and other leaves
         memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         memory.constants = memory.used
         memory.place(parameters, wanted=True)
@@ -66,7 +66,7 @@ class Plan:
         return "eager", f"{size}, too many for arrays to be faster: the eager engine runs"
 
     def _backward(self, late: bool) -> list[Step]:
-        """Return the steps of the backward pass; ``late``: those for the inputs."""
+        """Return the steps of the backward pass or, if ``late``, the steps for the gradients of the inputs."""
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
         return [*self.memory.clear(), *steps]
 

@@ -32,7 +32,7 @@ class LayerFormulas(NamedTuple):
     activation: str  # the only operation between this Z and the next A, or at the end; "" if there are several
     forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" if other terms are added
     delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹) if only the next layers use Z; at the end ∂L/∂A² ⊙ σ′(Z²); or ∂L/∂Z¹
-    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, for example, a penalty uses them too
+    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, for example, a penalty uses W or b too
 
 
 class _Found(NamedTuple):
@@ -175,7 +175,7 @@ def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
 
 
 def _are_only_used_by(users: list[_Found], groups: Sequence[Group], uses: Ints) -> bool:
-    """Return whether only the next group uses the results of each group, and only these layers those of the last."""
+    """Return whether each group's results are used only by the next group, and the last group's by these layers."""
     expected = [*[1] * (len(groups) - 1), sum(user.group.r for user in users)]
     return all((uses[group.out] == n).all() for group, n in zip(groups, expected))
 
@@ -190,7 +190,7 @@ def as_text(plan: Plan) -> str:
 
 
 def as_html(plan: Plan) -> str:
-    """Return the same as HTML, with the formulas in MathML."""
+    """Return the program as HTML, with the formulas in MathML."""
     head, forward, backward, rest = _parts(plan)
     paragraph = '<p class="{}">{}</p>'.format
     parts = [paragraph("quiet", escape(head))]

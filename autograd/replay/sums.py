@@ -80,7 +80,7 @@ def _find_trees(flat: Flat) -> _Trees:
 
 
 def _pairs(flat: Flat, trees: _Trees) -> tuple[Ints, Ints, Ints]:
-    """Return the node, first and second factor of the pairs of all PRODUCT nodes, those of multiplications first."""
+    """Return the node, first and second factor of the pairs of all PRODUCT nodes, multiplications first."""
     start, operands = flat.parents.start, flat.parents.items
     times = trees.term[(flat.made_by(primitives.mul) & (trees.kind == FUSED))[trees.term]]
     dots = np.flatnonzero(flat.made_by(primitives.dot, primitives.affine))
@@ -111,6 +111,6 @@ def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
     place = number[home]
     kept = place >= 0
     place, items = place[kept], items[kept]
-    if (np.diff(place) < 0).any():  # those of dots are already in order
+    if (np.diff(place) < 0).any():  # items from dots are already in order
         items = items[np.argsort(place, kind="stable")]
     return Ragged(np.bincount(place, minlength=len(homes)), items)

@@ -57,7 +57,7 @@ class Walkthrough(Page):
 def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     """Return a page that steps through the forward and the backward pass of f, one contribution at a time.
 
-    predict   start with every number hidden: the student types it, and the page names the likely mistake
+    predict   start with every number hidden: the student types each one, and the page names the likely mistake
 
     If an input has changed since f was computed, the page runs the forward pass again and says so. Raises TypeError
     for an argument that is not a Value and for a rule that JavaScript cannot run, ValueError for more than 500 nodes

@@ -1,6 +1,7 @@
 """The data of a page: the nodes of a graph, and as JavaScript the rules of the table that they use.
 
-A rule is written once for each number of operands, not once for each node; only constant exponents become part of it.
+A rule is written once for each number of operands, not once for each node; only constant exponents become part
+of the rule.
 The displayed formulas come from the same expressions.
 """
 

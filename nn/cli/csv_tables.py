@@ -84,7 +84,7 @@ class Schema(NamedTuple):
 
     @property
     def features(self) -> list[str]:
-        """The names of the numbers in an example; a column of strings has one number per category."""
+        """The names of the features in an example; a column of strings becomes one feature per category."""
         return [f"{c.name}={x}" if c.categories else c.name for c in self.columns for x in c.categories or [""]]
 
     def examples(self, table: Table) -> tuple[list[list[float]], list[str]]:
@@ -178,7 +178,8 @@ def read_table(
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # each line may end with a separator
     for k, (name, is_taken) in enumerate(zip(frame.columns, frame.columns.duplicated())):
         if is_taken or (k and not name):  # pandas and R write an unnamed index as the first column
-            raise ValueError(f"{path}: column {k + 1} is named {shown(name)}: it needs a unique name")
+            fault = f"repeats the name {shown(name)}" if name else "has no name"
+            raise ValueError(f"{path}: column {k + 1} {fault}: give it a unique name")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
     return table if decimal or thousands or sep == "," else table._replace(decimal=_decimal(table))
@@ -273,7 +274,7 @@ def _decimal(table: Table) -> str:
     # files with ; usually have decimal commas, and others decimal points; if not, 1.234 may mean 1234
     by_custom = (table.sep == ";") == (decimal == ",")
     if len(places) > 1 or (places and not by_custom and found[decimal].str.fullmatch(THOUSANDS).all()):
-        raise ValueError(f"{' and '.join(places)}: the decimal mark is ambiguous (--decimal, --thousands)")
+        raise ValueError(f"{' and '.join(places)}: the decimal mark is ambiguous; pass --decimal or --thousands")
     return decimal
 
 

@@ -36,7 +36,7 @@ DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "spirals": MADE | {"epochs": 200},
     "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
-RATES = {"sgd": 0.1, "rmsprop": 0.003}  # learning rates for optimisers that do not work well with that of adam
+RATES = {"sgd": 0.1, "rmsprop": 0.003}  # learning rates for optimisers that do not work well with adam's
 LAB: Config = {"hidden": [8, 8], "activation": "tanh", "optimizer": "sgd"}  # few units, and the slides' optimiser
 
 

@@ -84,7 +84,9 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             missing = data or config["data"]
             raise ValueError(f"{missing} does not exist: run python -m nn resume {folder} --data FILE.csv")
         if data is not None and not is_file:
-            raise ValueError(f"--data {data}: the data of the run in {folder} are {config['data']}, not a file")
+            raise ValueError(
+                f"--data {data}: the data of the run in {folder} are {config['data']}, not a file; leave out --data"
+            )
         new = {"epochs": epochs, "data": data and str(data.resolve())}
         with _trusting_config(folder):
             experiment = build(config | {name: x for name, x in new.items() if x is not None})
@@ -101,7 +103,9 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
         all_epochs = experiment.config["epochs"]
         if epochs is not None and epochs < done:
-            raise ValueError(f"epochs = {epochs}: {folder} already has {done}; pass at least that many")
+            raise ValueError(
+                f"epochs = {epochs}: {folder} already has {counted(done, 'epoch')}; pass at least {done}"
+            )
         experiment.diagnosis.forget()
         _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
@@ -194,7 +198,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
     """Return the rows of a table with the predictions of a run, as CSV, and the metrics if targets are known.
 
-    reading   options for ``read_table``; those that are None are as in training
+    reading   options for ``read_table``; an option that is None is the same as in training
 
     The added columns are ``prediction`` and, for classes, ``probability``, in the format of the table. Categories not
     seen in training are reported on stderr.
@@ -258,7 +262,7 @@ def read_config(folder: Path) -> Config:
             config: Config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             config["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} contains no run: it has no {CONFIG}") from None
+        raise ValueError(f"{folder} contains no run: it has no {CONFIG}; pass the folder of a run") from None
     return config
 
 
@@ -268,7 +272,9 @@ def _trusting_config(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / CONFIG} is not valid: {type(error).__name__} {error}") from None
+        raise ValueError(
+            f"{folder / CONFIG} is not valid: {type(error).__name__} {error}; restore it, or start a new run"
+        ) from None
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
@@ -292,7 +298,7 @@ def _save_weights(experiment: Experiment, folder: Path) -> None:
 
 
 def _origin(experiment: Experiment) -> dict[str, str]:
-    """Return the metadata that identify the run of a file."""
+    """Return the metadata that identifies the run to which a file belongs."""
     return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
 
 
