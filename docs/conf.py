@@ -18,7 +18,10 @@ author = "the authors of chainrule"
 copyright = "the authors of chainrule, MIT licence"
 extensions = [
     "myst_nb", "sphinx_copybutton",
-    *sorted(path.stem for path in (DOCS / "_extensions").glob("*.py") if "\ndef setup(" in path.read_text("utf-8")),
+    *sorted(
+        path.stem for path in (DOCS / "_extensions").glob("*.py")
+        if "\ndef setup(" in path.read_text(encoding="utf-8")
+    ),
 ]  # fmt: skip
 exclude_patterns = ["_build", "_extensions"]
 smartquotes = False  # quotation marks and dashes are typed as they should appear

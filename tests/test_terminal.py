@@ -296,4 +296,6 @@ def test_counts_of_one_are_singular(tmp_path, refused):
     assert str(autograd.paths(named(f=x.exp()), x)).startswith("1 path from x to f over 1 edge, summing to ")
     assert "1 parameter, 0 inputs, 2 nodes;" in repr(autograd.record(square, inputs=[], parameters=[x]))
     (tmp_path / "one.csv").write_text("x,y\n1,a\n2,a\n3,a\n")
-    assert "has 1 different value, a: classes need 2" in refused(main, tmp_path / "one.csv", "--target", "y")
+    assert "has 1 different value, a: a classification needs 2" in refused(
+        main, tmp_path / "one.csv", "--target", "y"
+    )
