@@ -169,9 +169,7 @@ class Value(Node):
 
     def __reduce__(self) -> Any:
         if self.parents:  # a recursive copy of a deep graph would overflow the stack
-            raise TypeError(
-                f"{self!r} was computed: copy its leaves and compute it again; state_dict() saves a model"
-            )
+            raise TypeError(f"{self!r} was computed: copy its leaves and recompute it; state_dict() saves a model")
         return constant if self.operation else Value, (self._data,), (None, {"name": self.name, "grad": self.grad})
 
     def __repr__(self) -> str:

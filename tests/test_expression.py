@@ -615,7 +615,7 @@ def test_the_longest_texts_take_steps_in_proportion_to_their_length(tmp_path):
     full = ";".join(f"y{i}=" + "*".join(["x"] * MOST_OPERATIONS) for i in range(48))
     assert all(len(text) <= MOST_CHARACTERS for text in (chain, wide, full))
     assert audited([chain, wide, full], tmp_path)["graph"] == 3
-    with pytest.raises(ExpressionError, match="the limit is 10000"):
+    with pytest.raises(ExpressionError, match="use at most 10000"):
         Definitions("x" * (MOST_CHARACTERS + 1))
 
 

@@ -367,8 +367,8 @@ def test_a_pipeline_is_made_anew_from_its_state():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"0.standardize.std_": [1.0]}, "std_ of shape"),
-        ({"0.standardize.mean_": [[0.0, 0.0]]}, "mean_ of shape"),
+        ({"0.standardize.std_": [1.0]}, "std_ in the state has shape"),
+        ({"0.standardize.mean_": [[0.0, 0.0]]}, "mean_ in the state has shape"),
         ({"0.standardize.mean_": [0.0, math.nan]}, "not finite"),
         ({"0.standardize.scale_": [0.0, 1.0]}, "needs mean_, std_"),
         ({"3.pca.mean_": [1.0]}, "steps 0.standardize, 1.pca, 3.pca, but .* needs 0.standardize, 1.pca"),
@@ -420,7 +420,7 @@ def test_a_file_with_preprocessing_that_is_none_is_named(tmp_path):
     path, pipeline = tmp_path / "weights", Pipeline(Standardize()).fit(X)
     pipeline.steps[0].mean_ = np.zeros(3)
     save(MLP(2, [1]), path, preprocessing=pipeline)
-    with pytest.raises(ValueError, match="weights: std_ of shape"):
+    with pytest.raises(ValueError, match="weights: std_ in the state has shape"):
         load_preprocessing(path)
 
 
