@@ -221,7 +221,7 @@ def test_a_satisfied_hinge_has_no_gradient():
         ((W[1:], B, X, Y), r"it must be a list \[None, W1"),
         ((W, B, X, [1.0]), r"outputs of shape \(2,\), but targets of shape \(1,\)"),
         ((W, B, X, Y, "swish"), "activation 'swish': choose one of elu, gelu"),
-        ((W, B, X, Y, ["tanh", "tanh"]), "must be a name, or None followed by a name per layer"),
+        ((W, B, X, Y, ["tanh", "tanh"]), "pass a name, or None followed by a name per layer"),
         ((W, B, X, Y, "tanh", "guess"), "loss 'guess': choose one of binary_cross_entropy"),
         ((W, B, X, -1, "tanh", "cross_entropy"), "label -1 is out of range: 2 output units have the labels 0 … 1"),
         ((W, B, X, 1, "tanh", "hinge"), "hinge got 2 output units: it needs one"),
