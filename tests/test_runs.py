@@ -925,7 +925,10 @@ def test_data_that_do_not_exist_are_named_behind_an_option_too(refused):
         ("moons --hidden --batchnorm", "need a hidden layer"),
         ("moons --seed -1", "--seed -1"),
         ("predict", "RUN, FILE.csv (python -m nn predict --help)"),
-        ("predict {tmp} nowhere.csv", "{tmp} contains no run: it has no config.json (python -m nn predict --help)"),
+        (
+            "predict {tmp} nowhere.csv",
+            "{tmp} contains no run: it has no config.json; pass the folder of a run (python -m nn predict --help)",
+        ),
         ("moons --epochs 1 --out {flowers}", "nn: {flowers}: File exists (python -m nn --help)"),
     ],
 )
