@@ -35,8 +35,8 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
     """Return the values whose ``data`` changed after the graph of ``root`` was computed, in forward order.
 
     Each list has one value, or several if the numbers do not show which of them changed, such as x and b of x + b.
-    Each node is compared with its rule at the current data. A changed operand is found from local derivatives that
-    reveal its old number, as those of a product do, or else by solving the rule for the recorded value.
+    Each node's value is compared with the value that its rule gives for the current data. A changed operand is found
+    from local derivatives that reveal its old value, as those of a product do, or else by solving the rule for it.
 
     order   the graph's topological order, if already known
 

@@ -152,7 +152,7 @@ def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         try:  # stdout may be redirected into a file, in which no character may be replaced
             text.encode(sys.stdout.encoding)
         except UnicodeEncodeError as error:
-            raise ValueError(f"the rows cannot be printed, {error}: use --out FILE.csv to write UTF-8") from None
+            raise ValueError(f"the rows cannot be printed ({error}): use --out FILE.csv to write UTF-8") from None
         print(text, end="")
     if measured:
         warn(measured)

@@ -31,7 +31,7 @@ def save(model: Module, path: File, metadata: Metadata = None, preprocessing: Pr
 
     preprocessing   a fitted preprocessor to save with the weights, which are useless without it
 
-    A temporary file is written, synced and renamed, so that an older file remains intact until then.
+    A temporary file is written, synced and renamed; an existing file stays intact until it is replaced.
     """
     _write(path, model.state_dict(), metadata, preprocessing)
 
@@ -42,7 +42,7 @@ def load(model: Module, path: File, part: str = "") -> None:
     part   ``BEST`` loads those of the best epoch from a file written by ``save_training``
 
     Raises FileNotFoundError, or ValueError if the file is damaged, is not in the safetensors format or does not match
-    the model, which then keeps its numbers.
+    the model, which is then left unchanged.
     """
     with _reading(path) as (arrays, _):
         state = _below(part, arrays)
@@ -50,13 +50,13 @@ def load(model: Module, path: File, part: str = "") -> None:
 
 
 def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
-    """Return the metadata of a file. Raises as ``load``; if ``checked``, also ValueError for a missing checksum."""
+    """Return a file's metadata. Raises the errors of ``load``, and ValueError if ``checked`` without a checksum."""
     with _reading(path, checked) as (_, metadata):
         return metadata
 
 
 def load_preprocessing(path: File) -> Pipeline | None:
-    """Return the fitted preprocessing that was saved with the weights, or None. Raises as ``load``."""
+    """Return the fitted preprocessing saved with the weights, or None. Raises the same errors as ``load``."""
     with _reading(path) as (arrays, _):
         state = _below(PREPROCESSING, arrays)
         return from_state(state) if state else None
@@ -83,7 +83,7 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
 
     records   the records of the epochs so far, if the file was written without them
 
-    Raises as ``load``, and then changes nothing.
+    Raises the same errors as ``load``, and then changes nothing.
     """
     with _reading(path, checked=True) as (arrays, metadata):
         try:

@@ -137,7 +137,7 @@ def rows_of(name: str, data: Any) -> list[list[Any]]:
 
 
 def examples_of(X: Any) -> list[list[float]]:
-    """Return the examples in lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows`` does."""
+    """Return the examples in lists, arrays or a DataFrame as rows of floats. Raises the errors of ``check_rows``."""
     return check_rows(rows_of("X", X), "example")
 
 

@@ -283,7 +283,7 @@ def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
 
 @checks_keywords
 def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
-    """Count the examples of each class (row) by predicted class (column). Raises as ``accuracy``."""
+    """Count the examples of each class (row) by predicted class (column). Raises the same errors as ``accuracy``."""
     return task_for(CLASSIFICATION, model, data, loss).confusion(data, numbers_of(outputs_of(model, data.X)))
 
 
