@@ -58,7 +58,7 @@ BUGS = {
     "to the node's gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
     "twice": "{twice} passes its gradient on twice. A node must pass its gradient on once, when it is complete. Is "
     "the node in the list twice, and which line should prevent that?",
-    "compounds": "a second pass starts with the old gradients between f and its inputs. Where are they set to 0?",
+    "compounds": "a second pass starts with the old gradients between f and its inputs. Where should they become 0?",
     "constant": "{op} is wrong with a plain number. Which line converts a number, such as 2, 2.5 or 0, to a node?",
     "reflected": "{op} is wrong if the number is on the left. Python then calls the node's {method}. Is this method "
     "defined, and does it use the number as the left operand?",
@@ -87,6 +87,7 @@ INSIDE = (
     ("overwrites", "a = x * y; b = a ? z; c = a ? w; f = b + c"),
 )
 SAME = tuple(("lost-edge", x) for x in ("f = x ? x", "b = x * y; f = b ? b", "b = x * y; c = x * y; f = b ? c"))
+LIMITS = ("compounds", "stale", "depth")  # micrograd has them too
 MAY_RAISE = {"compounds": RuntimeError, "stale": AttributeError}  # an engine may refuse a second pass, or new data
 Steps = tuple[tuple[str, str, tuple[str, ...]], ...]  # a program's names, forms of operations, and operands
 POWERS = {f"{{}}**{p}": p for p in (2, 3, -1, 0.5)}
@@ -128,7 +129,9 @@ class EngineVerdict(NamedTuple):
 
     def __repr__(self) -> str:
         if self.found:
-            return printable("\n\n".join(filter(None, ["\n".join(self.right), *self.found.values()])))
+            limits = ", ".join(key for key in self.found if key in LIMITS)
+            note = f"micrograd has the same limits, which rarely matter in its lessons: {limits}" if limits else ""
+            return printable("\n\n".join(filter(None, ["\n".join(self.right), *self.found.values(), note])))
         lines = [*self.right] or [f"right in all {self.programs} programs"] * bool(self.programs or not self.missing)
         lines += [f"not written yet: {', '.join(self.missing)}"] * bool(self.missing)
         if self.programs and "backward" in self.missing:

@@ -481,9 +481,7 @@ def test_python_runs_in_the_page_without_a_network(visit):
 
     # an exercise with one's own numbers
     page.fill("[name=student]", "eva")
-    before = page.inner_text(".try-question")
     page.press("[name=student]", "Tab")
-    assert page.inner_text(".try-question") == before or page.locator(".try-whose").is_hidden()
     finished(page, "#exercise")
     assert page.locator(".try-whose").is_hidden()
     r, s = (Course("eva").problem("xyz")[name] for name in "rs")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from autograd.drawing.figure import plain
@@ -23,6 +24,11 @@ def lab_lessons() -> dict[str, list[Situation]]:
     for situation in lessons():
         found.setdefault(situation.words["title"].partition(" / ")[0], []).append(situation)
     return found
+
+
+def drawn_from_code(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+    """Return the pages that are built anew each time, because they show what the code does now."""
+    return sorted({"gallery", "how_it_works", "lab", "primitives"} & env.found_docs)
 
 
 def file_name(title: str) -> str:
@@ -89,6 +95,7 @@ class Lab(SphinxDirective):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive, and run the gallery's code when its page is read."""
+    app.connect("env-get-outdated", drawn_from_code)
     app.connect("source-read", fill_gallery)
     app.add_directive("lab", Lab)
     Lab.outdir = Path(app.outdir)

@@ -72,7 +72,6 @@ class Primitives(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the nodes of the page."""
-        self.env.note_dependency(str(Path(__file__)))
         links = " · ".join(f'<a href="#{anchor(group)}">{escape(group)}</a>' for group in groups())
         found: list[nodes.Node] = [nodes.raw("", (
             f'<nav class="jump" aria-label="Groups">{links}</nav><p class="filter" hidden><label>Filter '

@@ -38,7 +38,7 @@ class Page:
 
     def __init__(self, send: Callable[[str], object]) -> None:
         self.send = send
-        self.stream, self.waiting, self.since = "stdout", "", monotonic()
+        self.stream, self.waiting, self.since = "stdout", "", -WAIT  # the first text is sent at once
         self.characters, self.outputs = MOST_PRINTED, MOST_SHOWN
 
     def write(self, stream: str, text: str) -> None:
