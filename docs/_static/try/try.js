@@ -92,7 +92,8 @@
     svg, img { max-width: 100%; height: auto }</style><body><main>`;
   const REPORT = `</main><script>{
     const report = () => parent.postMessage({ height: document.body.getBoundingClientRect().height }, "*");
-    addEventListener("load", report); // a frame out of sight is not observed until it is scrolled to
+    addEventListener("load", report);
+    for (const wait of [100, 500, 2000]) setTimeout(report, wait); // a frame out of sight is laid out late, and not observed
     new ResizeObserver(report).observe(document.body);
   }</script>`;
 

@@ -38,7 +38,7 @@ class Page:
 
     def __init__(self, send: Callable[[str], object]) -> None:
         self.send = send
-        self.stream, self.waiting, self.since = "stdout", "", -WAIT  # the first text is sent at once
+        self.stream, self.waiting, self.since = "stdout", "", monotonic() - WAIT  # the first line is sent at once
         self.characters, self.outputs = MOST_PRINTED, MOST_SHOWN
 
     def write(self, stream: str, text: str) -> None:
@@ -53,7 +53,8 @@ class Page:
             self.characters = 0
         self.characters -= len(text)
         self.waiting += text
-        if monotonic() - self.since > WAIT:
+        passed = monotonic() - self.since
+        if passed > WAIT and (text.endswith("\n") or passed > 1.0):
             self.flush()
 
     def flush(self) -> None:
