@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from html import escape
+from math import fsum
 from typing import Literal
 from unicodedata import category, east_asian_width, normalize
 
@@ -139,8 +140,11 @@ def typeset(text: str) -> str:
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
-    """Return an upper bound of the width of the text in common fonts, of which DejaVu and Verdana are the widest."""
-    return sum(map(_em, INDEXED.sub(lambda m: m[1] + (m[2] or m[3]), text))) * size
+    """Return an upper bound of the width of the text in common fonts, of which DejaVu and Verdana are the widest.
+
+    ``fsum`` rounds alike on every version of Python; from 3.12 on, ``sum`` differs from earlier ones.
+    """
+    return fsum(map(_em, INDEXED.sub(lambda m: m[1] + (m[2] or m[3]), text))) * size
 
 
 def _em(c: str) -> float:
