@@ -4,7 +4,7 @@ An unnamed value folds into the named value that it feeds. The local derivatives
 whichever product was computed first. A formula of more than ``LARGEST`` operations is None.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import mpmath
 import sympy
@@ -16,7 +16,6 @@ from autograd.notation import labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.table import is_constant
-from autograd.text import text_name
 from autograd.value import Value
 
 MOST_OPERANDS = 2000  # on more, running a rule on symbols takes seconds
@@ -25,10 +24,10 @@ MOST_OPERANDS = 2000  # on more, running a rule on symbols takes seconds
 class Formulas:
     """Symbols and formulas of the values that ``root`` was computed from; values in ``kept`` never fold."""
 
-    def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
+    def __init__(self, root: Value, kept: Collection[Value] = ()) -> None:
         self.kept = {root, *kept}
         self.order = topological_order(root)
-        self._labels = labels(self.order, root)  # as drawings and narrations number them
+        self._labels = labels(dict.fromkeys([*self.order, *kept]), root)  # numbered as in drawings and narrations
         if is_constant(root):
             self._labels[root] = "f"
         self._values: dict[tuple[Value, bool], Expression] = {}
@@ -37,7 +36,7 @@ class Formulas:
 
     def label(self, node: Value) -> str:
         """Return the node's name, or v₁, v₂ … for a value without a name."""
-        return self._labels.get(node) or text_name(node.name or "v")  # the second in another graph
+        return self._labels[node]
 
     def symbol(self, node: Value) -> Expression:
         """Return the node as an operand: its symbol, or the number of a constant."""
